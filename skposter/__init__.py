@@ -1,0 +1,61 @@
+"""scikit-learn for multi-label images.
+
+The way of the data, one public name a step::
+
+    datasets.load_image_csv -> model_selection -> ImageLoader -> MultiLabelImageClassifier
+        -> thresholds -> metrics
+
+Names are loaded on first use, so ``import skposter`` imports neither TensorFlow nor pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from skposter._version import __version__
+
+_MODULE_OF = {
+    "ImageLoader": "image_loader",
+    "LazyImages": "lazy_images",
+    "MultiLabelImageClassifier": "classifier",
+    "TunedThresholdsClassifierCV": "threshold_classifiers",
+    "FixedThresholdsClassifier": "threshold_classifiers",
+    "AveragingClassifier": "averaging",
+    "save": "persistence",
+    "load": "persistence",
+    "export": "exporting",
+}
+_SUBMODULES = [
+    "averaging",
+    "classifier",
+    "datasets",
+    "display",
+    "exceptions",
+    "exporting",
+    "image_loader",
+    "lazy_images",
+    "losses",
+    "memory",
+    "metrics",
+    "model_selection",
+    "networks",
+    "persistence",
+    "thresholds",
+    "threshold_classifiers",
+]
+
+__all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _MODULE_OF:
+        value = getattr(import_module(f"skposter.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return import_module(f"skposter.{name}")
+    raise AttributeError(f"module 'skposter' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

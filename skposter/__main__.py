@@ -1,0 +1,10 @@
+"""``python -m skposter``: the same as the ``skposter`` command."""
+
+from __future__ import annotations
+
+import sys
+
+from skposter.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Shared fixtures: small real images, and classifiers trained on them once.
+
+What a fixture returns is shared: never refit a fitted classifier or write into its arrays; use
+``clone``, ``copy.deepcopy`` or `tiny_classifier` for one of your own. All small networks here have
+the same architecture, so that they share one traced network.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+mpl.use("Agg")
+
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TINY = {
+    "filters": (8,),
+    "augmentation": "none",
+    "learning_rate": 0.03,
+    "learning_rate_schedule": "constant",
+    "calibrate": False,
+    "epochs": 12,
+    "random_state": 0,
+}
+
+
+def make_colour_images(n_samples=120, n_labels=3, *, size=(16, 16), seed=0):
+    """Return noisy uint8 images and 0/1 labels: label j brightens column band j of channel j."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random((n_samples, n_labels)) < 0.5).astype(int)
+    X = rng.integers(0, 60, size=(n_samples, *size, 3), dtype=np.uint8)
+    bands = np.array_split(np.arange(size[1]), max(1, -(-n_labels // 3)))
+    for j in range(n_labels):
+        band = bands[j // 3]
+        X[:, :, band[0] : band[-1] + 1, j % 3] += (150 * y[:, j]).astype(np.uint8)[:, None, None]
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def colour_images():
+    """Images (120, 16, 16, 3) and labels (120, 3) that a tiny network learns; read-only."""
+    X, y = make_colour_images()
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def colour_labels(colour_images):
+    """The labels of `colour_images` as a DataFrame with names."""
+    return pd.DataFrame(colour_images[1], columns=["red", "green", "blue"])
+
+
+@pytest.fixture(scope="session")
+def two_label_images():
+    """Images (100, 16, 16, 3) and labels (100, 2); read-only."""
+    X, y = make_colour_images(100, 2, seed=1)
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier():
+    """A function that returns an unfitted classifier which learns `colour_images` in a second."""
+    from skposter import MultiLabelImageClassifier
+
+    def make(**params):
+        return MultiLabelImageClassifier(**{**TINY, **params})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fitted_classifier(tiny_classifier, colour_images, colour_labels):
+    """A classifier fitted on `colour_images` with `colour_labels`. Do not refit."""
+    return tiny_classifier().fit(colour_images[0], colour_labels)
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """A function that runs a script in a fresh Python process and returns what it printed.
+
+    TensorFlow takes seconds to import there, so check several things in one script.
+    """
+
+    def run(script, *args, timeout=600):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), *map(str, args)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
