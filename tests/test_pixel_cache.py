@@ -1,0 +1,446 @@
+"""Decoded pixels on disk: never stale, never torn, bounded, shared."""
+
+import errno
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from test_lazy_images import Brightness
+
+from skposter import ImageLoader, _decoding, _file_lock, _pixel_cache
+from skposter._file_lock import locked
+from skposter.exceptions import ImageLoadError
+
+N = 40
+SIZE = (12, 8)
+ROW_BYTES = 12 * 8 * 3
+ENTRY_BYTES = ROW_BYTES + 24
+
+
+@pytest.fixture
+def paths(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(N):
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    return [str(folder / f"{i}.png") for i in range(N)]
+
+
+@pytest.fixture
+def plain(paths):
+    return ImageLoader(size=SIZE).transform(paths)
+
+
+@pytest.fixture
+def cache_dir(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def loader(cache_dir):
+    return ImageLoader(size=SIZE, cache_dir=cache_dir)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The sources that have been decoded, in order."""
+    sources = []
+
+    def counting(source, options):
+        sources.append(source)
+        return original(source, options)
+
+    original = _decoding.load_pixels
+    monkeypatch.setattr(_decoding, "load_pixels", counting)
+    return sources
+
+
+def forget_open_caches():
+    """Do what a new process does: read the folder anew."""
+    _pixel_cache._open_cache.cache_clear()
+
+
+def files(cache_dir, suffix):
+    return sorted(Path(cache_dir).glob(f"*/*{suffix}"))
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    """Shards of 8 rows, filled 4 rows at a time."""
+    monkeypatch.setattr(_pixel_cache, "_SHARD_BYTES", 8 * ROW_BYTES)
+    monkeypatch.setattr(_decoding, "_FILL_BYTES", 4 * ROW_BYTES)
+
+
+def test_each_image_is_decoded_once(loader, paths, plain, decoded):
+    np.testing.assert_array_equal(loader.transform(paths[:25]), plain[:25])
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    np.testing.assert_array_equal(loader.transform(paths[::-1]), plain[::-1])
+    forget_open_caches()
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert sorted(decoded) == sorted(paths)
+
+
+def test_a_grid_search_decodes_each_image_once(cache_dir, paths, decoded):
+    for lazy in (False, True):
+        loader = ImageLoader(size=SIZE, cache_dir=cache_dir, lazy=True)
+        pipe = make_pipeline(loader, Brightness())
+        grid = {"brightness__batch_size": list(range(1, 11))}
+        GridSearchCV(pipe, grid, cv=5).fit(paths, np.arange(N) % 2).predict(paths)
+        assert sorted(decoded) == sorted(paths), lazy
+
+
+def test_an_image_that_stands_in_two_rows_is_stored_once(loader, paths, plain):
+    images = loader.transform([paths[0], paths[1], paths[0]])
+    np.testing.assert_array_equal(images, plain[[0, 1, 0]])
+    assert files(loader.cache_dir, ".rows")[0].stat().st_size == 2 * ROW_BYTES
+
+
+def test_an_overwritten_file_is_never_served_stale(loader, tmp_path):
+    path = tmp_path / "image.bmp"  # a format in which every picture has the same number of bytes
+    for value in range(50):
+        Image.new("RGB", (9, 9), (value, value, value)).save(path)
+        assert (loader.transform([path]) == value).all()
+
+
+def test_a_failed_image_is_tried_again(loader, paths, plain):
+    Path(paths[3]).rename(paths[3] + ".away")
+    with pytest.raises(ImageLoadError, match="row 3: "):
+        loader.transform(paths)
+    Path(paths[3] + ".away").rename(paths[3])
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+
+
+def test_every_parameter_that_matters_has_its_own_pixels(loader, paths, monkeypatch):
+    variants = [
+        {},
+        {"size": (8, 12)},
+        {"mode": "L"},
+        {"resize": "pad"},
+        {"resample": "box"},
+        {"background": (0, 0, 0)},
+        {"exact": True},
+    ]
+    for n, params in enumerate(variants, start=1):
+        other = ImageLoader(**{"size": SIZE, **params}).transform(paths)
+        for _ in range(2):
+            cached = ImageLoader(**{"size": SIZE, "cache_dir": loader.cache_dir, **params})
+            np.testing.assert_array_equal(cached.transform(paths), other)
+        assert len(files(loader.cache_dir, "settings.txt")) == n
+    monkeypatch.setattr("PIL.__version__", "99.0")
+    loader.transform(paths)
+    assert len(files(loader.cache_dir, "settings.txt")) == len(variants) + 1
+
+
+def test_only_files_are_cached(loader, decoded):
+    pixels = np.zeros((5, 5, 3), np.uint8)
+    content = Image.fromarray(pixels)
+    for _ in range(2):
+        loader.transform([pixels, content])
+    assert len(decoded) == 4
+
+
+def flip_a_byte(rows, index):
+    with open(rows, "r+b") as file:
+        file.seek(5 * ROW_BYTES + 7)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def cut_rows(rows, index):
+    os.truncate(rows, 30 * ROW_BYTES + 11)
+
+
+def cut_index(rows, index):
+    os.truncate(index, 30 * 24 + 11)
+
+
+def leave_part_of_a_record(rows, index):
+    with open(index, "ab") as file:
+        file.write(b"torn")
+
+
+def scramble_index(rows, index):
+    content = bytearray(index.read_bytes())
+    content[24:72] = content[48:96]
+    index.write_bytes(content)
+
+
+def exchange_two_rows(rows, index):
+    content = rows.read_bytes()
+    rows.write_bytes(
+        content[ROW_BYTES : 2 * ROW_BYTES] + content[:ROW_BYTES] + content[2 * ROW_BYTES :]
+    )
+
+
+def delete_rows(rows, index):
+    rows.unlink()
+
+
+def delete_index(rows, index):
+    index.unlink()
+
+
+def fill_rows_with_zeros(rows, index):
+    rows.write_bytes(bytes(rows.stat().st_size))
+
+
+DAMAGES = {
+    flip_a_byte: 1,
+    cut_rows: 10,
+    cut_index: 10,
+    leave_part_of_a_record: 0,
+    scramble_index: 2,
+    exchange_two_rows: 2,
+    delete_rows: N,
+    delete_index: N,
+    fill_rows_with_zeros: N,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_between_processes_costs_only_what_is_damaged(loader, paths, plain, decoded, damage):
+    loader.transform(paths)
+    (rows,), (index,) = files(loader.cache_dir, ".rows"), files(loader.cache_dir, ".index")
+    damage(rows, index)
+    for wanted in (DAMAGES[damage], 0, 0):
+        forget_open_caches()
+        del decoded[:]
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+        assert len(decoded) == wanted
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_under_a_running_process_never_reaches_the_pixels(loader, paths, plain, damage):
+    loader.transform(paths[:35])
+    (rows,), (index,) = files(loader.cache_dir, ".rows"), files(loader.cache_dir, ".index")
+    damage(rows, index)
+    for _ in range(3):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    forget_open_caches()
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+
+
+def test_a_deleted_cache_folder_is_made_again(loader, paths, plain, decoded):
+    loader.transform(paths)
+    for _ in range(2):
+        loader.clear_cache()
+        os.remove(Path(loader.cache_dir, "lock"))
+        os.rmdir(loader.cache_dir)
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == 3 * N
+
+
+def test_size_and_clearing(loader, paths, cache_dir, decoded):
+    assert loader.cache_size() == 0
+    loader.transform(paths)
+    assert N * ENTRY_BYTES <= loader.cache_size() < N * ENTRY_BYTES + 1000
+    mine = cache_dir / "notes.txt"
+    mine.write_text("keep")
+    loader.clear_cache()
+    assert loader.cache_size() == 0
+    assert mine.read_text() == "keep"
+    loader.transform(paths)
+    assert len(decoded) == 2 * N
+    assert ImageLoader().cache_size() == 0
+    ImageLoader().clear_cache()
+
+
+def test_the_limit_holds_and_what_is_in_use_stays(cache_dir, paths, plain, decoded, small_steps):
+    limit = 20 * ENTRY_BYTES + 1000
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    for _ in range(3):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+        assert loader.cache_size() <= limit
+    assert N + 2 * (N - 23) <= len(decoded) <= N + 2 * (N - 19)
+
+
+def test_the_least_recently_used_make_room_for_another_process(
+    cache_dir, paths, decoded, small_steps
+):
+    limit = 24 * ENTRY_BYTES + 1000  # an eighth of it, three images, is a shard
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    loader.transform(paths[:24])
+    for age, index in enumerate(files(cache_dir, ".index")):
+        os.utime(index.with_suffix(".rows"), (age + 1, age + 1))
+    forget_open_caches()
+    loader.transform(paths[:9])  # in use again: the oldest are now the next nine
+    loader.transform(paths[24:32])
+    assert loader.cache_size() <= limit
+    del decoded[:]
+    loader.transform([*paths[:9], *paths[18:32]])
+    assert decoded == []
+    loader.transform(paths[9:18])
+    assert len(decoded) in (6, 9)  # whole shards, as many as eight images need
+    assert sorted(decoded) == sorted(paths[9 : 9 + len(decoded)])
+
+
+@pytest.mark.parametrize("limit", [0, 10, ROW_BYTES])
+def test_a_limit_below_one_image_only_means_no_cache(cache_dir, paths, plain, limit):
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert files(cache_dir, ".rows") == []
+
+
+def test_a_full_disk_is_a_warning(loader, paths, plain, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_pixel_cache.PixelCache, "_append_to", full)
+    with pytest.warns(RuntimeWarning, match="not kept in .*No space left on device"):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+
+
+def test_a_cache_that_may_only_be_read_is_read(loader, paths, plain, decoded, monkeypatch):
+    loader.transform(paths[:30])
+
+    def denied(*args):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(_pixel_cache, "locked", denied)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == N
+    assert files(loader.cache_dir, ".rows")[0].stat().st_size == 30 * ROW_BYTES
+
+
+def test_a_cache_dir_that_is_a_file_is_an_error(paths, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="file"):
+        ImageLoader(size=SIZE, cache_dir=tmp_path / "file" / "x").transform(paths)
+
+
+def test_a_stuck_lock_holder_only_costs_the_cache(loader, paths, plain, cache_dir, monkeypatch):
+    monkeypatch.setattr(_pixel_cache, "_LOCK_PATIENCE_S", 0.05)
+    cache_dir.mkdir()
+    with locked(cache_dir / "lock", 1, lambda: (False, False)) as alone:
+        assert alone
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert files(cache_dir, ".rows") == []
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(files(cache_dir, ".rows")) == 1
+
+
+@pytest.mark.skipif(_file_lock.fcntl is None, reason="locks with msvcrt")
+def test_a_file_system_without_locks_still_caches(loader, paths, plain, decoded, monkeypatch):
+    def unsupported(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_file_lock.fcntl, "flock", unsupported)
+    for _ in range(2):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == N
+
+
+def test_a_waiter_leaves_as_soon_as_what_it_waits_for_is_there(tmp_path):
+    with locked(tmp_path / "lock", 1, lambda: (False, False)):
+        answers = iter([(False, True), (False, False), (True, True)])
+        with locked(tmp_path / "lock", 60, lambda: next(answers)) as alone:
+            assert not alone
+    with locked(tmp_path / "lock", 1, lambda: (False, False)) as alone:
+        assert alone
+
+
+def test_threads_decode_each_image_once(loader, paths, plain, decoded, small_steps):
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(loader.transform(paths))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    for images in results:
+        np.testing.assert_array_equal(images, plain)
+    assert sorted(decoded) == sorted(paths)
+
+
+TRANSFORM = """
+import sys, time
+import numpy as np
+from skposter import ImageLoader, _decoding, _file_lock, _pixel_cache
+
+out, cache_dir, delay, *paths = sys.argv[1:]
+_decoding._FILL_BYTES = 4 * {row_bytes}
+count, original = [], _decoding.load_pixels
+
+def slow(source, options):
+    count.append(source)
+    time.sleep(float(delay))
+    return original(source, options)
+
+_decoding.load_pixels = slow
+print("ready", flush=True)
+images = ImageLoader(size={size}, cache_dir=cache_dir, n_jobs=1).transform(paths)
+np.savez(out, images=images, count=len(count))
+"""
+
+
+def start(tmp_path, name, cache_dir, delay, paths):
+    script = TRANSFORM.format(row_bytes=ROW_BYTES, size=SIZE)
+    arguments = [str(tmp_path / name), str(cache_dir), str(delay), *paths]
+    return subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE)
+
+
+def test_processes_share_the_work_and_store_no_row_twice(tmp_path, cache_dir, paths, plain):
+    orders = [paths, paths[::-1], paths[10:] + paths[:10]]
+    running = [
+        start(tmp_path, f"{i}.npz", cache_dir, 0.005, order) for i, order in enumerate(orders)
+    ]
+    for process in running:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    decodes = 0
+    for i, order in enumerate(orders):
+        with np.load(tmp_path / f"{i}.npz") as result:
+            for path, pixels in zip(order, result["images"], strict=True):
+                np.testing.assert_array_equal(pixels, plain[paths.index(path)])
+            decodes += int(result["count"])
+    assert decodes == N
+    assert sum(rows.stat().st_size for rows in files(cache_dir, ".rows")) == N * ROW_BYTES
+
+
+def test_after_a_kill_it_goes_on_from_where_it_was(tmp_path, cache_dir, paths, plain, decoded):
+    process = start(tmp_path, "killed.npz", cache_dir, 0.05, paths)
+    process.stdout.readline()
+    deadline = time.monotonic() + 60
+    while sum(rows.stat().st_size for rows in files(cache_dir, ".rows")) < 8 * ROW_BYTES:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert 0 < len(decoded) <= N - 4
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) <= N - 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_reads_and_writes_the_same_cache(loader, paths, plain):
+    loader.set_params(n_jobs=1)
+    loader.transform(paths[:20])
+
+    def child(queue):
+        queue.put(np.array_equal(loader.transform(paths), plain))
+
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    assert queue.get(timeout=60)
+    process.join()
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert sum(f.stat().st_size for f in files(loader.cache_dir, ".rows")) == N * ROW_BYTES

@@ -1,0 +1,216 @@
+"""One source -> one array: geometry, colours, and nothing global touched."""
+
+import io
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile, ImageOps
+
+from skposter._image_files import quiet_pillow
+from skposter._pixels import RESAMPLE, PixelOptions, UnreadableImage, load_pixels
+
+
+def encoded(image, format="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def smooth_image(width, height, seed=0):
+    """A picture with detail at all scales, as photographs have."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (n, n, 3), dtype=np.uint8)).resize(
+                (width, height), Image.Resampling.BICUBIC
+            ),
+            dtype=float,
+        )
+        for n in (3, 8, 30)
+    ]
+    return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8))
+
+
+@pytest.mark.parametrize("resample", sorted(RESAMPLE))
+def test_an_ordinary_png_is_resized_exactly_as_pillow_does(resample):
+    image = smooth_image(90, 70)
+    pixels = load_pixels(encoded(image), PixelOptions(size=(32, 24), resample=resample))
+    np.testing.assert_array_equal(pixels, image.resize((24, 32), RESAMPLE[resample]))
+
+
+def test_pad_fits_the_whole_image_and_fills_with_the_background():
+    image = Image.new("RGB", (100, 50), "black")
+    options = PixelOptions(size=(40, 40), resize="pad", background=(255, 0, 0))
+    pixels = load_pixels(encoded(image), options)
+    assert (pixels[10:30] == 0).all()
+    assert (pixels[:10] == (255, 0, 0)).all()
+    assert (pixels[30:] == (255, 0, 0)).all()
+
+
+def test_crop_takes_the_largest_centred_part():
+    image = Image.new("RGB", (100, 50), "red")
+    image.paste("blue", (25, 0, 75, 50))
+    pixels = load_pixels(encoded(image), PixelOptions(size=(10, 10), resize="crop", exact=True))
+    assert (pixels[:, 1:-1] == (0, 0, 255)).all()
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_equals_the_upright_image(orientation, resize):
+    """Odd sizes, so that a border off by one pixel shows."""
+    upright = smooth_image(61, 87)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    # Turning by the inverse of each orientation: some turn of the eight gives the image back.
+    turns = [None, *Image.Transpose]
+    for turn in turns:
+        stored = upright if turn is None else upright.transpose(turn)
+        data = encoded(stored, exif=exif)
+        if np.array_equal(ImageOps.exif_transpose(Image.open(io.BytesIO(data))), upright):
+            break
+    options = PixelOptions(size=(33, 20), resize=resize)
+    difference = load_pixels(data, options).astype(int) - load_pixels(encoded(upright), options)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
+def test_scaled_jpeg_decoding_stays_close_to_exact(resize):
+    data = encoded(smooth_image(301, 453), "JPEG", quality=90)
+    fast = load_pixels(data, PixelOptions(size=(56, 40), resize=resize))
+    exact = load_pixels(data, PixelOptions(size=(56, 40), resize=resize, exact=True))
+    assert not np.array_equal(fast, exact)
+    assert np.abs(fast.astype(int) - exact).mean() < 2
+
+
+def test_scaled_decoding_never_gives_fewer_pixels_than_asked_for():
+    data = encoded(smooth_image(300, 450), "JPEG", quality=90)
+    size = (226, 151)  # half of 450x300 would be one short in both
+    fast = load_pixels(data, PixelOptions(size=size))
+    np.testing.assert_array_equal(fast, load_pixels(data, PixelOptions(size=size, exact=True)))
+
+
+def test_nearest_is_never_decoded_at_another_scale():
+    data = encoded(smooth_image(300, 450), "JPEG")
+    fast = load_pixels(data, PixelOptions(size=(40, 30), resample="nearest"))
+    exact = load_pixels(data, PixelOptions(size=(40, 30), resample="nearest", exact=True))
+    np.testing.assert_array_equal(fast, exact)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_grey_mode_has_one_channel_and_the_usual_luma(format):
+    image = smooth_image(60, 60)
+    data = encoded(image, format, quality=95)
+    pixels = load_pixels(data, PixelOptions(size=(40, 40), mode="L"))
+    assert pixels.shape == (40, 40, 1)
+    wanted = np.asarray(image.convert("L").resize((40, 40), Image.Resampling.BILINEAR), dtype=int)
+    assert np.abs(pixels[:, :, 0] - wanted).mean() < 2
+
+
+def test_background_of_another_colour_shows_through():
+    clear = Image.new("RGBA", (9, 9), (1, 2, 3, 0))
+    pixels = load_pixels(encoded(clear), PixelOptions(size=(4, 4), background=(10, 20, 30)))
+    assert (pixels == (10, 20, 30)).all()
+    clear = Image.new("LA", (9, 9), (7, 0))
+    pixels = load_pixels(encoded(clear), PixelOptions(size=(4, 4), background=(10, 20, 30)))
+    assert (pixels == (10, 20, 30)).all()
+    grey = load_pixels(encoded(clear), PixelOptions(size=(4, 4), background=(9, 9, 9), mode="L"))
+    assert (grey == 9).all()
+
+
+def test_hidden_colours_do_not_bleed_into_visible_edges():
+    image = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 20, 40))
+    pixels = load_pixels(encoded(image), PixelOptions(size=(10, 10), resample="lanczos"))
+    assert np.ptp(pixels.astype(int), axis=2).max() <= 1  # black, white and greys only
+
+
+def test_sixteen_bits_are_scaled_and_rounded():
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    options = PixelOptions(size=(256, 256), mode="L")
+    for stored in (values, values.astype(np.int32)):
+        pixels = load_pixels(encoded(Image.fromarray(stored), "TIFF"), options)
+        np.testing.assert_array_equal(pixels[:, :, 0], np.floor(values / 257 + 0.5))
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3, 4])
+def test_arrays_are_brought_to_size(channels):
+    shape = (20, 30) if channels is None else (20, 30, channels)
+    pixels = load_pixels(np.full(shape, 255, np.uint8), PixelOptions(size=(5, 6)))
+    assert pixels.shape == (5, 6, 3)
+    assert (pixels == 255).all()
+
+
+def test_pil_images_are_turned_upright_and_left_as_they_were(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image = Image.new("RGB", (30, 20), "red")
+    image.paste("blue", (0, 0, 15, 20))
+    image.save(tmp_path / "image.png", exif=exif)
+    with Image.open(tmp_path / "image.png") as opened:
+        pixels = load_pixels(opened, PixelOptions(size=(20, 30)))
+        assert (opened.size, opened.mode) == ((30, 20), "RGB")
+        np.testing.assert_array_equal(opened, image)
+    assert (pixels[:, :15] == (255, 0, 0)).all()
+
+
+def test_pil_images_have_limits_too():
+    with pytest.raises(UnreadableImage, match="has 100 pixels, more than max_pixels=99"):
+        load_pixels(Image.new("RGB", (10, 10)), PixelOptions(size=(5, 5), max_pixels=99))
+
+
+def test_limits_are_checked_from_header_and_file_size():
+    data = encoded(Image.new("RGB", (10, 10)))
+    with pytest.raises(UnreadableImage, match=r"has 10x10 = 100 pixels, more than max_pixels=99"):
+        load_pixels(data, PixelOptions(size=(5, 5), max_pixels=99))
+    with pytest.raises(UnreadableImage, match=rf"has {len(data)} bytes, more than max_bytes=50"):
+        load_pixels(data, PixelOptions(size=(5, 5), max_bytes=50))
+
+
+def test_a_progressive_jpeg_may_not_take_more_than_the_limits_promise():
+    image = Image.new("RGB", (400, 400))
+    options = PixelOptions(size=(400, 400), max_pixels=160_000)
+    plain = encoded(image, "JPEG")
+    assert load_pixels(plain, options).shape == (400, 400, 3)
+    with pytest.raises(UnreadableImage, match="takes about 2 MB to decode"):
+        load_pixels(encoded(image, "JPEG", progressive=True, subsampling=0), options)
+
+
+def test_formats_can_be_narrowed_and_widened():
+    data = encoded(Image.new("RGB", (10, 10)), "PPM")
+    with pytest.raises(UnreadableImage, match="is not one of JPEG, PNG"):
+        load_pixels(data, PixelOptions(size=(5, 5)))
+    assert load_pixels(data, PixelOptions(size=(5, 5), formats=("PPM",))).shape == (5, 5, 3)
+    with pytest.raises(UnreadableImage, match="it looks like GIF"):
+        load_pixels(encoded(Image.new("L", (9, 9)), "GIF"), PixelOptions((5, 5), formats=("PNG",)))
+
+
+def test_pillow_and_warnings_are_left_as_they_were():
+    before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
+    load_pixels(encoded(Image.new("RGB", (10, 10))), PixelOptions(size=(5, 5)))
+    with pytest.raises(UnreadableImage):
+        load_pixels(b"no image", PixelOptions(size=(5, 5)))
+    after = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
+    assert after == before
+
+
+def test_only_the_decoding_thread_is_quiet():
+    heard = []
+
+    def other_thread():
+        try:
+            warnings.warn("mine", UserWarning, stacklevel=1)
+        except UserWarning as warning:
+            heard.append(str(warning))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with quiet_pillow():
+            warnings.warn("Pillow's", UserWarning, stacklevel=1)
+            thread = threading.Thread(target=other_thread)
+            thread.start()
+            thread.join()
+        with pytest.raises(UserWarning, match="again mine"):
+            warnings.warn("again mine", UserWarning, stacklevel=1)
+    assert heard == ["mine"]
