@@ -1,0 +1,58 @@
+"""Misspelt parameters fail at once, with the likely spelling."""
+
+from __future__ import annotations
+
+import difflib
+
+__all__ = ["SpelledParametersMixin", "did_you_mean"]
+
+
+def did_you_mean(name, choices):
+    """Return `` Did you mean 'x'?`` for the closest of `choices`, or an empty string."""
+    close = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class SpelledParametersMixin:
+    """Add the likely spelling to the errors of the constructor and of ``set_params``.
+
+    Python's own message for an unexpected keyword names no alternative before 3.13, and
+    scikit-learn's lists every valid name without saying which was meant.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        names = cls._get_param_names()
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(
+                    f"{cls.__name__} has no parameter {name!r}.{did_you_mean(name, names)} "
+                    f"Its parameters are: {', '.join(names)}."
+                )
+        return super().__new__(cls)
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown; the message has the likely spelling.
+        """
+        names = self.get_params(deep=True)
+        for name in params:
+            if name not in names and name.partition("__")[0] not in names:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}."
+                    f"{did_you_mean(name, names)} Valid parameters are: {sorted(names)}."
+                )
+        return super().set_params(**params)

@@ -1,0 +1,74 @@
+"""What was trained or predicted once is found again: scikit-learn's ``memory``, for networks.
+
+The store is joblib's. Added here are a lock, so that two processes never train the same network at
+the same time, and a limit, so that a folder given by its path does not grow without end.
+"""
+
+from __future__ import annotations
+
+import os
+
+import joblib
+from filelock import FileLock
+from sklearn.utils.validation import check_memory
+
+__all__ = ["recall", "PATH_LIMIT"]
+
+# For memory="path"; whoever passes a joblib.Memory calls its reduce_size themselves.
+PATH_LIMIT = 4 * 2**30
+
+
+def recall(memory, kind, key, compute, *, description=""):
+    """Return ``compute()``, or what it returned earlier for the same `kind` and `key`.
+
+    Safe between processes and threads: the second to come waits for the first and takes its
+    result. An entry that cannot be read is computed again.
+
+    Parameters
+    ----------
+    memory : str, joblib.Memory or None
+        Where to keep results; None computes each time.
+    kind : str
+        ``"network"`` or ``"probabilities"``.
+    key : str, bytes, number, or a list or dict of such
+        Everything that the result depends on.
+    compute : callable
+        Called without arguments. Its result is pickled.
+    description : str, default=""
+        For people who look into the folder.
+
+    Returns
+    -------
+    result : object
+    """
+    if memory is None:
+        return compute()
+    store = check_memory(memory)
+    if store.location is None:
+        return compute()
+    cached = store.cache(_remembered, ignore=["compute"], verbose=0)
+    digest = joblib.hash(key)
+    arguments = {"kind": kind, "description": description, "digest": digest, "compute": compute}
+    with _lock(store, digest):
+        if cached.check_call_in_cache(**arguments):
+            reference = cached.call_and_shelve(**arguments)
+            try:
+                return reference.get()
+            except Exception:  # damaged, in whichever way that shows
+                reference.clear()
+        result = cached(**arguments)
+    if not isinstance(memory, joblib.Memory):
+        store.reduce_size(bytes_limit=PATH_LIMIT)
+    return result
+
+
+def _remembered(kind, description, digest, compute):
+    """Be the function whose arguments, less `compute`, are joblib's key."""
+    return compute()
+
+
+def _lock(store, digest):
+    """Return the file lock of an entry; entries share 4096 files, so they do not pile up."""
+    folder = os.path.join(store.store_backend.location, "skposter-locks")
+    os.makedirs(folder, exist_ok=True)
+    return FileLock(os.path.join(folder, digest[:3] + ".lock"))

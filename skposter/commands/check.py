@@ -1,0 +1,39 @@
+"""``skposter check``: what is wrong with a CSV and its images, before a long training."""
+
+from __future__ import annotations
+
+import sys
+
+from skposter.commands._data import add_data_arguments, load_data, report_problems
+
+SUMMARY = "print what is wrong with a CSV and its images"
+DESCRIPTION = (
+    "Print the problems of a CSV (duplicate rows, labels without a row, images without a row, ...) "
+    "and of its images (missing, truncated, not an image, ...). The exit status is 1 if there are "
+    "any."
+)
+
+
+def add_arguments(parser):
+    """Add the arguments of the command."""
+    add_data_arguments(parser)
+
+
+def run(args):
+    """Run the command."""
+    import numpy as np
+
+    from skposter import ImageLoader
+
+    data = load_data(args, on_missing="drop", on_duplicate="keep")
+    report_problems(data.problems, sys.stdout, limit=None)
+    once = np.sort(np.unique(data.paths, return_index=True)[1])
+    image_problems = ImageLoader(verbose=not args.quiet).verify(data.paths[once])
+    image_problems["row"] = data.y.index[once][image_problems["row"]]
+    report_problems(image_problems, sys.stdout, limit=None)
+    n_problems = len(data.problems) + len(image_problems)
+    print(
+        f"{len(data.frame)} rows, {len(data.paths)} images, {len(data.label_names)} labels, "
+        f"{n_problems or 'no'} problem{'' if n_problems == 1 else 's'}"
+    )
+    return 1 if n_problems else 0

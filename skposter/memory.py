@@ -1,0 +1,69 @@
+"""What ``memory=`` of the classifier has kept: a list of it, and how to clear it."""
+
+from __future__ import annotations
+
+import os
+
+from sklearn.utils.validation import check_memory
+
+__all__ = ["clear_memory", "list_memory"]
+
+
+def list_memory(memory):
+    """Return what a memory of :class:`~skposter.MultiLabelImageClassifier` holds.
+
+    Parameters
+    ----------
+    memory : str or joblib.Memory
+        What was passed as ``memory``.
+
+    Returns
+    -------
+    entries : DataFrame
+        One row an entry, the last used first, with the columns ``kind`` ("network" or
+        "probabilities"), ``description``, ``bytes`` (int), ``seconds`` (float, what it took to
+        compute) and ``last_used`` (datetime).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skposter.memory import list_memory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     len(list_memory(folder))
+    0
+    """
+    import pandas as pd
+
+    backend = check_memory(memory).store_backend
+    rows = []
+    for item in [] if backend is None else backend.get_items():
+        path = os.path.relpath(item.path, backend.location)
+        metadata = backend.get_metadata(path.split(os.sep))
+        arguments = metadata.get("input_args", {})
+        rows.append(
+            (
+                arguments.get("kind", "other").strip("'\""),
+                arguments.get("description", "").strip("'\""),
+                int(item.size),
+                float(metadata.get("duration", float("nan"))),
+                item.last_access,
+            )
+        )
+    columns = ["kind", "description", "bytes", "seconds", "last_used"]
+    entries = pd.DataFrame(rows, columns=columns)
+    return entries.sort_values("last_used", ascending=False, ignore_index=True)
+
+
+def clear_memory(memory, *, bytes_limit=0):
+    """Remove what was used longest ago, until no more than `bytes_limit` is left.
+
+    Parameters
+    ----------
+    memory : str or joblib.Memory
+        What was passed as ``memory``.
+    bytes_limit : int or str, default=0
+        What may stay, in bytes or as in ``"500M"``.
+    """
+    store = check_memory(memory)
+    if store.location is not None:
+        store.reduce_size(bytes_limit=bytes_limit)

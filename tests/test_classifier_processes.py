@@ -1,0 +1,186 @@
+"""What only a fresh process shows: memory, noise and forks."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+# Thirty fits of one architecture, then other things that TensorFlow or Keras like to talk about,
+# then a memory map. Prints one line of JSON and nothing else.
+MEMORY_AND_NOISE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from conftest import TINY, make_colour_images
+from skposter import MultiLabelImageClassifier
+
+def resident():
+    with open("/proc/self/status") as status:
+        lines = dict(line.split(":", 1) for line in status)
+    return int(lines["RssAnon"].split()[0]) / 1024
+
+X, y = make_colour_images()
+
+def fit(**params):
+    params = {**TINY, "epochs": 1, **params}
+    return MultiLabelImageClassifier(**params).fit(X, y)
+
+fit()  # starts TensorFlow, which would talk if Keras were imported first
+
+import keras
+
+traces = 0
+
+@keras.saving.register_keras_serializable(package="test")
+class CountingTraces(keras.layers.Layer):
+    # Python runs this when the training step is traced, not when it is used.
+    def call(self, inputs, training=None):
+        global traces
+        traces += training is True
+        return inputs
+
+def network(meta):
+    return keras.Sequential([
+        keras.Input(meta["input_shape"], dtype="uint8"),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(4, 3),
+        CountingTraces(),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(meta["n_labels"], activation="sigmoid"),
+    ])
+
+params = {"network": network, "filters": MultiLabelImageClassifier().filters}
+fit(**params).predict(X)
+traces_of_the_first = traces
+for seed in range(4):
+    fit(random_state=seed, learning_rate=0.01 * (1 + seed), **params).partial_fit(X[:50], y[:50])
+traces_of_the_others = traces - traces_of_the_first
+
+sizes = []
+for seed in range(30):
+    fitted = fit(random_state=seed, learning_rate=0.01 * (1 + seed), threshold=0.3)
+    fitted.predict(X)
+    sizes.append(resident())
+
+for filters in [(2,), (3,), (4,), (5,), (6,), (7,)]:  # TensorFlow warns from the fifth on
+    fit(filters=filters)
+fitted.partial_fit(X[:5], y[:5])
+fitted.predict(X[:1])
+fit(early_stopping=True, class_weight="balanced")
+
+images = np.load(sys.argv[2], mmap_mode="r")
+labels = np.tile([[0, 1], [1, 0], [1, 1]], (len(images) // 3, 1))
+weight = np.linspace(0.5, 1.5, len(images))
+small = MultiLabelImageClassifier(**{**TINY, "filters": (2,), "epochs": 1})
+small.fit(images[:60], labels[:60], weight[:60])
+before, steps = resident(), []
+small.fit(images, labels)
+steps.append(resident() - before)
+small.fit(images, labels, weight)
+steps.append(resident() - before)
+small.predict_proba(images)
+steps.append(resident() - before)
+print(json.dumps({
+    "traces": [traces_of_the_first, traces_of_the_others],
+    "growth": sizes[-1] - sizes[0],
+    "memmap": steps,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh_process(tmp_path_factory, request):
+    """What a fresh process reports of itself, and what it printed besides."""
+    import os
+    import subprocess
+
+    images = np.random.default_rng(0).integers(0, 255, size=(1200, 160, 160, 3), dtype=np.uint8)
+    path = tmp_path_factory.mktemp("images") / "X.npy"
+    np.save(path, images)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_AND_NOISE, os.path.dirname(__file__), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    return json.loads(lines[-1]), lines[:-1], done.stderr
+
+
+needs_proc = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="memory is read from /proc"
+)
+
+
+@needs_proc
+def test_an_architecture_is_traced_once(fresh_process):
+    report, _, _ = fresh_process
+    first, others = report["traces"]
+    assert first == 1
+    assert others == 0
+
+
+@needs_proc
+def test_thirty_fits_of_one_architecture_need_the_memory_of_one(fresh_process):
+    assert fresh_process[0]["growth"] < 30  # MB; 4 MB a fit in plain Keras
+
+
+@needs_proc
+def test_a_memory_map_is_never_copied(fresh_process):
+    # 92 MB of images, which Keras and SciKeras would copy twice.
+    assert max(fresh_process[0]["memmap"]) < 46
+
+
+@needs_proc
+def test_nothing_is_printed(fresh_process):
+    _, printed, errors = fresh_process
+    assert printed == []
+    assert errors == ""
+
+
+FORKED = """
+import multiprocessing, sys
+sys.path.insert(0, sys.argv[1])
+from conftest import TINY, make_colour_images
+from skposter import MultiLabelImageClassifier
+
+X, y = make_colour_images(n_samples=40)
+
+def in_child(queue):
+    try:
+        MultiLabelImageClassifier(**TINY).fit(X, y)
+        queue.put("fitted")
+    except RuntimeError as error:
+        queue.put(str(error))
+
+def fit_in_a_fork():
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=in_child, args=(queue,))
+    child.start()
+    try:
+        print(queue.get(timeout=60))
+    finally:
+        child.kill()
+
+import tensorflow as tf
+tf.constant(1.0) + 1  # somebody else uses TensorFlow, before this library does
+fit_in_a_fork()
+MultiLabelImageClassifier(**{**TINY, "epochs": 1}).fit(X, y)
+fit_in_a_fork()
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_fork_after_tensorflow_was_used_fails_at_once(run_python):
+    import os
+
+    printed = run_python(FORKED, os.path.dirname(__file__)).stdout.splitlines()
+    assert len(printed) == 2
+    for line in printed:
+        assert line.startswith("TensorFlow was used before this process was forked")
+        assert '"loky"' in line

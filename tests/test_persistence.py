@@ -1,0 +1,268 @@
+"""skposter.save and skposter.load: what they cover, and what goes round unchanged."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skposter
+from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
+from skposter._artifact_container import read_container
+from skposter.averaging import AveragingClassifier
+from skposter.exceptions import ArtifactError
+from skposter.persistence import read_card
+
+PREDICT = """
+import sys
+import numpy as np, skposter
+folder, names = sys.argv[1], sys.argv[2].split(",")
+X = np.load(folder + "/X.npy")
+for name in names:
+    model = skposter.load(f"{folder}/{name}.skposter")
+    for method in ("predict_proba", "predict"):
+        assert np.array_equal(getattr(model, method)(X), np.load(f"{folder}/{name}.{method}.npy"))
+print(*names, sep=",")
+"""
+
+
+def test_models_load_here_and_in_other_processes(
+    tmp_path, tiny_classifier, fitted_classifier, colour_images, colour_labels
+):
+    X, y = colour_images
+    loader = ImageLoader(size=(16, 16), resize="pad", n_jobs=1, cache_dir=str(tmp_path / "cache"))
+    models = {
+        "classifier": fitted_classifier,
+        "unnamed": tiny_classifier(epochs=1, class_weight="balanced", tta=True).fit(X, y),
+        "pipeline": make_pipeline(
+            loader,
+            "passthrough",
+            TunedThresholdsClassifierCV(
+                tiny_classifier(epochs=1, threshold="f1_micro", validation_fraction=0),
+                cv=2,
+                store_cv_results=True,
+            ),
+        ).fit(X, colour_labels),
+        "fixed": FixedThresholdsClassifier(
+            FrozenEstimator(fitted_classifier), thresholds={"green": 0.2}, min_labels=1
+        ).fit(X, colour_labels),
+        "prefit": TunedThresholdsClassifierCV(fitted_classifier, cv="prefit", refit=False).fit(
+            X, colour_labels
+        ),
+    }
+    models["average"] = AveragingClassifier(tiny_classifier(epochs=1), n_estimators=2).fit(X, y)
+    np.save(tmp_path / "X.npy", X)
+    for name, model in models.items():
+        path = tmp_path / f"{name}.skposter"
+        skposter.save(model, path)
+        loaded = skposter.load(path)
+        assert repr(loaded.set_params(**_local_params(model))) == repr(model)
+        for method in ("predict_proba", "predict"):
+            expected = getattr(model, method)(X)
+            np.testing.assert_array_equal(getattr(loaded, method)(X), expected)
+            np.save(tmp_path / f"{name}.{method}.npy", expected)
+    assert not list(tmp_path.glob(".*")), "temporary files are left"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", textwrap.dedent(PREDICT), tmp_path, ",".join(models)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.strip() == ",".join(models), done.stderr
+
+
+def _local_params(model):
+    params = model.get_params()
+    return {name: params[name] for name in params if name.endswith("cache_dir")}
+
+
+def test_what_was_learned_comes_back(tmp_path, fitted_classifier, colour_images):
+    path = tmp_path / "model.skposter"
+    skposter.save(fitted_classifier, path)
+    loaded = skposter.load(path)
+    assert loaded.get_params() == fitted_classifier.get_params()
+    for name in ("label_names_", "classes_", "label_frequencies_", "validation_indices_"):
+        before, after = getattr(fitted_classifier, name), getattr(loaded, name)
+        np.testing.assert_array_equal(after, before)
+        assert after.dtype == before.dtype
+    for name in ("history_", "n_iter_", "image_shape_"):
+        assert getattr(loaded, name) == getattr(fitted_classifier, name)
+    for objective in ("f1_macro", "hamming"):  # chosen on the validation part, which is kept
+        np.testing.assert_array_equal(
+            loaded.set_params(threshold=objective).thresholds_,
+            skposter.load(path).set_params(threshold=objective).thresholds_,
+        )
+    before = loaded.predict_proba(colour_images[0])
+    loaded.set_params(threshold=0.5, warm_start=True, epochs=1).fit(*colour_images)
+    assert loaded.n_iter_ == fitted_classifier.n_iter_ + 1
+    assert not np.array_equal(loaded.predict_proba(colour_images[0]), before)
+
+
+def test_equal_models_give_equal_files_hardly_larger_than_their_weights(
+    tmp_path, tiny_classifier, colour_images
+):
+    classifier = tiny_classifier(filters=(32, 64, 128, 192), epochs=1).fit(*colour_images)
+    skposter.save(classifier, tmp_path / "a.skposter")
+    skposter.save(skposter.load(tmp_path / "a.skposter"), tmp_path / "b.skposter")
+    assert (tmp_path / "a.skposter").read_bytes() == (tmp_path / "b.skposter").read_bytes()
+    weights = sum(array.nbytes for array in classifier.keras_classifier_.network_.variables)
+    assert (tmp_path / "a.skposter").stat().st_size < 1.05 * weights
+
+
+def test_the_arrays_are_in_the_safetensors_format(tmp_path, fitted_classifier):
+    path = tmp_path / "model.skposter"
+    skposter.save(fitted_classifier, path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["manifest.json", "arrays.safetensors", "README.md"]
+        data = archive.read("arrays.safetensors")
+    safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+    arrays = safetensors.load(data)
+    kernel = fitted_classifier.model_.get_layer("conv_1").kernel.numpy()
+    np.testing.assert_array_equal(arrays["model.network/0000.conv_1/kernel"], kernel)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda clf: clf.set_params(loss=lambda y, p: p),
+            "loss is .*lambda.*set_params\\(loss='bi",
+        ),
+        (lambda clf: clf.set_params(callbacks=[object()]), "callbacks is .*set_params\\(callbacks"),
+        (lambda clf: clf.set_params(network=lambda meta: None), "network is .*joblib.dump"),
+        (
+            lambda clf: clf.set_params(random_state=np.random.RandomState(0)),
+            "random_state is RandomState",
+        ),
+        (lambda clf: clf.set_params(threshold=[0.5, 0.5, np.nan]), "threshold.*nan|NaN"),
+        (
+            lambda clf: make_pipeline(StandardScaler(), clf),
+            "model.standardscaler is a sklearn.*job",
+        ),
+        (lambda clf: LogisticRegression(), "LogisticRegression"),
+        (lambda clf: _search(clf), "best_estimator_"),
+        (lambda clf: _with_attribute(clf), "attribute 'extra_' .* no place in the format"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_by_name_and_nothing_is_written(
+    make, message, tmp_path, fitted_classifier
+):
+    model = make(skposter.load(_saved(fitted_classifier, tmp_path)))
+    path = tmp_path / "refused.skposter"
+    path.write_text("what was there")
+    with pytest.raises((ArtifactError, ValueError), match=message):
+        skposter.save(model, path)
+    assert path.read_text() == "what was there"
+    assert sorted(os.listdir(tmp_path)) == ["model.skposter", "refused.skposter"]
+
+
+def _saved(model, folder):
+    skposter.save(model, folder / "model.skposter")
+    return folder / "model.skposter"
+
+
+def _search(classifier):
+    search = GridSearchCV(classifier, {"threshold": [0.5]})
+    search.best_estimator_ = classifier
+    return search
+
+
+def _with_attribute(classifier):
+    classifier.extra_ = 1
+    return classifier
+
+
+def test_an_unfitted_model_is_refused(tmp_path, tiny_classifier):
+    for model in [tiny_classifier(), make_pipeline(ImageLoader(), tiny_classifier())]:
+        with pytest.raises(NotFittedError, match="MultiLabelImageClassifier is not fitted"):
+            skposter.save(model, tmp_path / "model.skposter")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path, fitted_classifier):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+        skposter.save(fitted_classifier, tmp_path / "nowhere" / "model.skposter")
+    with pytest.raises(FileNotFoundError):
+        skposter.load(tmp_path / "nowhere" / "model.skposter")
+
+
+def test_a_model_that_comes_back_differently_is_not_written(
+    tmp_path, fitted_classifier, monkeypatch
+):
+    def load_something_else(path):
+        other = skposter.persistence._restored
+        model, _ = other(*_parts(path))
+        model.tta = not model.tta
+        return model
+
+    monkeypatch.setattr("skposter.persistence.load", load_something_else)
+    with pytest.raises(ArtifactError, match="predicts differently"):
+        skposter.save(fitted_classifier, tmp_path / "model.skposter")
+    assert not os.listdir(tmp_path)
+
+
+def _parts(path):
+    manifest, members = read_container(path)
+    return manifest, skposter._safetensors.unpack_arrays(members["arrays.safetensors"])
+
+
+def test_other_library_versions_warn(tmp_path, fitted_classifier, monkeypatch):
+    then = {**skposter._library_versions.library_versions(), "skposter": "0.0.1", "pillow": "9.5.0"}
+    monkeypatch.setattr("skposter.persistence.library_versions", lambda: then)
+    message = "The model in .* was saved with skposter 0.0.1 .*, pillow 9.5.0"
+    with pytest.warns(InconsistentVersionWarning, match=message):  # its check loads it already
+        path = _saved(fitted_classifier, tmp_path)
+    with pytest.warns(InconsistentVersionWarning, match=message):
+        skposter.load(path)
+
+
+def test_the_card_says_what_matters(tmp_path, fitted_classifier, colour_labels):
+    path = tmp_path / "model.skposter"
+    skposter.save(
+        fitted_classifier, path, scores={"macro F1, test.csv": 0.25}, description="Sorts colours."
+    )
+    card = read_card(path)
+    _, front, text = card.split("---\n", 2)
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    metadata = yaml.safe_load(front)
+    assert metadata["library_name"] == "skposter"
+    assert metadata["pipeline_tag"] == "image-classification"
+    (result,) = metadata["model-index"][0]["results"]
+    assert result["metrics"][0]["value"] == 0.25
+    n_images = len(colour_labels) - len(fitted_classifier.validation_indices_)
+    for part in [
+        "Sorts colours.",
+        "skposter.load(",
+        f"{n_images} images, brought to 16 x 16 pixels",
+        "| macro F1, test.csv | 0.25 |",
+        "| skill ",
+        "| model | label frequencies |",
+        "All cuts are 0.5.",
+        "Fewer than 50 training images show",
+        "sha256:",
+    ]:
+        assert part in text
+    counts = colour_labels.drop(index=fitted_classifier.validation_indices_).sum()
+    assert f"| green | {counts['green']} |" in text
+
+
+def test_names_of_labels_stay_text_in_the_card(tmp_path, tiny_classifier, colour_images):
+    names = ["a|b", "<script>", "--- \n---"]
+    labels = pd.DataFrame(colour_images[1], columns=names)
+    classifier = tiny_classifier(epochs=1).fit(colour_images[0], labels)
+    path = _saved(classifier, tmp_path)
+    assert skposter.load(path).label_names_.tolist() == names
+    text = read_card(path).split("---\n", 2)[2]
+    assert "<script>" not in text
+    assert "a&#124;b" in text
+    assert "--- ---" in text

@@ -1,0 +1,214 @@
+"""What is saved with joblib and pickle, and where it can be loaded."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from io import BytesIO
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+import skposter
+from skposter import ImageLoader, MultiLabelImageClassifier, TunedThresholdsClassifierCV
+from skposter._tensorflow import keras
+
+USERS_MODULE = """
+import keras
+
+@keras.saving.register_keras_serializable("users")
+class Registered(keras.layers.Layer):
+    def call(self, x):
+        return x * 0.5
+
+class Unregistered(keras.layers.Layer):
+    def call(self, x):
+        return x * 0.5
+
+class HalfLoss(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1) / 2
+
+def network(meta, layer=None):
+    images = keras.Input(meta["input_shape"], dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(images)
+    if layer is not None:
+        x = layer(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(images, keras.layers.Dense(meta["n_labels"], activation="sigmoid")(x))
+
+def registered(meta):
+    return network(meta, Registered())
+
+def unregistered(meta):
+    return network(meta, Unregistered())
+
+def with_lambda_layer(meta):
+    return network(meta, keras.layers.Lambda(lambda x: x * 0.5))
+"""
+
+PREDICT = """
+import sys, joblib, numpy as np
+folder, names = sys.argv[1], sys.argv[2].split(",")
+X = np.load(folder + "/X.npy")
+for name in names:
+    model = joblib.load(f"{folder}/{name}.joblib")
+    try:
+        y = model.predict_proba(X)
+        state = "same" if np.array_equal(y, np.load(f"{folder}/{name}.npy")) else "different"
+    except Exception as error:
+        state = f"{type(error).__name__}: {error}"
+    print(name, state, sep="|")
+"""
+
+
+def in_another_process(tmp_path, names, *options):
+    """Return what becomes of each model when `PREDICT` loads it with these options of Python."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(PREDICT), tmp_path, ",".join(names)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path / "users",
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(line.split("|", 1) for line in done.stdout.splitlines())
+
+
+@pytest.fixture
+def users_module(tmp_path, monkeypatch):
+    """A module of the user's, importable here and where ``users`` is the working directory."""
+    (tmp_path / "users").mkdir()
+    (tmp_path / "users" / "users_networks.py").write_text(USERS_MODULE)
+    monkeypatch.syspath_prepend(tmp_path / "users")
+    import users_networks
+
+    yield users_networks
+    del sys.modules["users_networks"]
+
+
+def test_models_load_in_other_processes_with_and_without_the_users_module(
+    tmp_path, users_module, tiny_classifier, colour_images, colour_labels
+):
+    X, _ = colour_images
+    tiny = {"filters": (4,), "epochs": 1}
+    users = {"filters": (32, 64, 128, 192), "epochs": 1}  # which only small_cnn reads
+
+    def of(network, **params):
+        return tiny_classifier(network=network, **{**users, **params})
+
+    portable = {
+        "pipeline": make_pipeline(ImageLoader(size=(16, 16)), tiny_classifier(**tiny)),
+        "search": GridSearchCV(tiny_classifier(**tiny), {"threshold": [0.4, 0.5]}, cv=2),
+        "tuned": TunedThresholdsClassifierCV(tiny_classifier(**tiny), cv=2),
+        "users_builder": of(users_module.network, loss=users_module.HalfLoss()),
+        "unnamed": of(lambda meta: users_module.network(meta)),
+    }
+    with_module = {
+        "registered": of(users_module.registered),
+        "unregistered": of(users_module.unregistered),
+        "lambda_layer": of(users_module.with_lambda_layer),
+    }
+    np.save(tmp_path / "X.npy", X)
+    for name, model in {**portable, **with_module}.items():
+        model.fit(X, colour_labels)
+        expected = model.predict_proba(X)
+        np.save(tmp_path / f"{name}.npy", expected)
+        joblib.dump(model, tmp_path / f"{name}.joblib")
+        for copied in [pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)]:
+            np.testing.assert_array_equal(copied.predict_proba(X), expected)
+
+    names = [*portable, *with_module]
+    assert in_another_process(tmp_path, names) == dict.fromkeys(names, "same")
+    isolated = in_another_process(tmp_path, names, "-I")
+    assert {name: isolated[name] for name in portable} == dict.fromkeys(portable, "same")
+    for name in with_module:
+        assert isolated[name].startswith("ImportError: users_networks.")
+
+
+def test_a_file_is_hardly_larger_than_the_weights(tmp_path, tiny_classifier, colour_images):
+    X, y = colour_images
+    classifier = tiny_classifier(filters=(32, 64, 128, 192), epochs=1).fit(X, y)
+    weights = sum(array.nbytes for array in classifier.keras_classifier_.network_.variables)
+    joblib.dump(classifier, tmp_path / "model.joblib")
+    assert (tmp_path / "model.joblib").stat().st_size < 1.05 * weights
+    classifier.set_params(keep_optimizer_state=True)
+    joblib.dump(classifier, tmp_path / "model.joblib")
+    assert 2.9 * weights < (tmp_path / "model.joblib").stat().st_size < 3.1 * weights
+
+
+def test_training_goes_on_exactly_where_the_optimizer_state_was_kept(
+    tiny_classifier, colour_images
+):
+    X, y = colour_images
+    classifier = tiny_classifier(epochs=2, warm_start=True, keep_optimizer_state=True).fit(X, y)
+    forgetful = pickle.loads(pickle.dumps(clone(classifier).set_params(keep_optimizer_state=False)))
+    forgetful = pickle.loads(pickle.dumps(forgetful.fit(X, y)))
+    copies = [pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)]
+    expected = classifier.fit(X, y).predict_proba(X)
+    for copied in copies:
+        np.testing.assert_array_equal(copied.fit(X, y).predict_proba(X), expected)
+    assert not np.array_equal(forgetful.fit(X, y).predict_proba(X), expected)
+
+
+def test_another_version_warns_in_scikit_learns_way(fitted_classifier, monkeypatch):
+    def dumped(**versions):
+        with monkeypatch.context() as other:
+            then = {**skposter._library_versions.library_versions(), **versions}
+            other.setattr("skposter._pickling.library_versions", lambda: then)
+            return pickle.dumps(fitted_classifier)
+
+    pickle.loads(dumped())  # warnings are errors
+    pickle.loads(dumped(numpy="1.0"))  # pickled arrays do not depend on it
+    message = "MultiLabelImageClassifier was saved with skposter 0.0.1 .now "
+    with pytest.warns(InconsistentVersionWarning, match=message):
+        pickle.loads(dumped(skposter="0.0.1"))
+    with pytest.warns(InconsistentVersionWarning, match="keras 3.0.5 .*, tensorflow 2.1.0"):
+        pickle.loads(dumped(keras="3.0.5", tensorflow="2.1.0"))
+    assert not hasattr(pickle.loads(pickle.dumps(fitted_classifier)), "_versions")
+
+
+def test_what_could_not_be_loaded_is_refused_when_it_is_saved(tiny_classifier):
+    lock = threading.Lock()
+
+    class Forgetful(keras.losses.Loss):
+        def __init__(self, share):
+            super().__init__()
+            self.share = share
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(y_true - y_pred, axis=-1) * self.share
+
+    for params, message in [
+        ({"network": lambda meta: lock}, r"network=\.\.\..* Define it at the top of a module"),
+        ({"loss": Forgetful(0.5)}, r"loss=\.\.\..*get_config\(\) with all arguments"),
+    ]:
+        for dump in [pickle.dumps, lambda model: joblib.dump(model, BytesIO())]:
+            with pytest.raises(pickle.PicklingError, match=message):
+                dump(tiny_classifier(**params))
+
+
+def test_a_search_over_unnamed_networks_runs_in_processes(
+    tiny_classifier, colour_images, users_module
+):
+    def network(meta):
+        images = keras.Input(meta["input_shape"], dtype="uint8")
+        x = keras.layers.Lambda(lambda x: keras.ops.cast(x, "float32") / 255)(images)
+        x = keras.layers.Flatten()(x)
+        return keras.Model(images, keras.layers.Dense(meta["n_labels"], activation="sigmoid")(x))
+
+    classifier = MultiLabelImageClassifier(network, epochs=1, random_state=0)
+    search = GridSearchCV(classifier, {"learning_rate": [1e-3, 1e-2]}, cv=2, n_jobs=2)
+    search.fit(*colour_images)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    alone = clone(search).set_params(n_jobs=1).fit(*colour_images)
+    np.testing.assert_array_equal(
+        alone.predict_proba(colour_images[0]), search.predict_proba(colour_images[0])
+    )

@@ -1,0 +1,243 @@
+"""Networks of keras.applications: weights, preprocessing, two phases, clear errors."""
+
+import os
+
+import numpy as np
+import pytest
+
+from skposter import MultiLabelImageClassifier
+from skposter._backbones import BACKBONES, FEATURES, _preprocessed
+from skposter._tensorflow import keras
+from skposter.memory import list_memory
+from skposter.networks import NETWORKS, build_network
+
+SHAPE = (32, 32, 3)
+REAL_WEIGHTS = os.environ.get("SKPOSTER_WEIGHTS", "")  # MobileNet 0.25, without its top
+
+
+def built(shape=SHAPE, network="mobilenet", **params):
+    meta = {
+        "input_shape": shape,
+        "n_labels": 3,
+        "label_names": ["red", "green", "blue"],
+        "label_frequencies": np.full(3, 0.3),
+        "seed": 7,
+        "augmentation": "none",
+    }
+    params = {"alpha": 0.25, **params} if network == "mobilenet" else params
+    return build_network(network, meta, params)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, size=(40, 3))
+    X = rng.integers(0, 80, size=(40, *SHAPE)).astype(np.uint8)
+    X += (y[:, None, None, :] * 150).astype(np.uint8)
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file of random weights of MobileNet 0.25, as a pre-trained network's."""
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    network = built(weights=None).get_layer("mobilenet")
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.beta.assign(layer.beta + 0.1)  # or signals fade: its statistics are no data's
+    network.save_weights(path)
+    return path
+
+
+def classifier(weights, **params):
+    defaults = {
+        "network": "mobilenet",
+        "network_params": {"alpha": 0.25},
+        "weights": weights,
+        "epochs": 1,
+        "head_epochs": 3,
+        "random_state": 0,
+    }
+    return MultiLabelImageClassifier(**{**defaults, **params})
+
+
+def backbone_weights(fitted):
+    return fitted.model_.get_layer("mobilenet").get_weights()
+
+
+@pytest.fixture(scope="module")
+def head_only(images, weights, tmp_path_factory):
+    memory = str(tmp_path_factory.mktemp("memory"))
+    return classifier(weights, fine_tune="none", epochs=20, memory=memory).fit(*images)
+
+
+def test_weights_come_from_the_file(weights):
+    loaded, random = (built(weights=w).get_layer("mobilenet") for w in (weights, None))
+    for layer, other in zip(loaded.layers, random.layers, strict=True):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            np.testing.assert_allclose(layer.beta, other.beta + 0.1)
+        elif layer.get_weights():
+            np.testing.assert_array_equal(*layer.get_weights(), *other.get_weights())
+
+
+def test_weights_learned_at_one_size_serve_another(weights):
+    model = built((64, 48, 3), weights=weights)
+    assert model(np.zeros((1, 64, 48, 3), np.uint8)).shape == (1, 3)
+
+
+def test_grey_images_are_shown_as_three_equal_channels(weights):
+    grey = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1)).astype(np.uint8)
+    of_grey = built((32, 32, 1), weights=weights)(grey)
+    of_colours = built(weights=weights)(np.repeat(grey, 3, axis=-1))
+    np.testing.assert_allclose(of_grey, of_colours, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "function"),
+    [
+        ("centred", keras.applications.mobilenet.preprocess_input),
+        ("caffe", keras.applications.resnet50.preprocess_input),
+        ("torch", keras.applications.densenet.preprocess_input),
+        ("inside", keras.applications.efficientnet.preprocess_input),
+    ],
+)
+def test_preprocessing_is_that_of_keras(preprocessing, function):
+    images = keras.Input((4, 4, 3))
+    model = keras.Model(images, _preprocessed(images, preprocessing))
+    X = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(model(X), function(X.copy()), rtol=1e-4, atol=1e-4)
+
+
+def test_each_network_is_one_of_keras_with_the_preprocessing_of_its_kind():
+    for name, (function, preprocessing) in BACKBONES.items():
+        module = getattr(keras.applications, function).__module__
+        own = __import__(module, fromlist=["preprocess_input"]).preprocess_input
+        X = np.random.default_rng(0).integers(0, 256, (1, 2, 2, 3)).astype(np.float32)
+        expected = _preprocessed(keras.ops.convert_to_tensor(X), preprocessing)
+        np.testing.assert_allclose(own(X.copy()), expected, rtol=1e-4, atol=1e-4, err_msg=name)
+        assert name in NETWORKS
+
+
+# --------------------------------------------------------------------------------------------------
+# Phases
+
+
+@pytest.mark.parametrize(
+    ("fine_tune", "trainable"), [("none", 2), ("last", 12 + 2), ("all", 81 + 2)]
+)
+def test_fine_tune_says_which_layers_learn(weights, fine_tune, trainable):
+    model = built((96, 96, 3), weights=weights, fine_tune=fine_tune)
+    assert len(model.trainable_weights) == trainable
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+    assert len(again.trainable_weights) == trainable
+
+
+def test_none_trains_the_head_and_leaves_the_rest(head_only, images, weights):
+    assert head_only.n_iter_ == 20
+    assert head_only.history_["loss"][-1] < head_only.history_["loss"][0]
+    start = built(weights=weights).get_layer("mobilenet").get_weights()
+    for a, b in zip(backbone_weights(head_only), start, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_trained_on_features_is_the_whole_network(head_only, images):
+    X, _ = images
+    model = head_only.model_
+    np.testing.assert_allclose(head_only.predict_proba(X), model(X), atol=1e-5)
+    assert model.get_layer(FEATURES).output.shape == (None, 256)
+
+
+def test_features_are_computed_once_for_many_heads(head_only, images, weights):
+    memory = head_only.memory
+
+    def kinds():
+        return list_memory(memory)["kind"].value_counts().to_dict()
+
+    assert kinds()["features"] == 1  # training and validation parts share the images
+    other = classifier(weights, fine_tune="none", epochs=2, dropout=0.1, memory=memory)
+    other.fit(*images)
+    assert kinds()["features"] == 1
+    assert kinds()["network"] == 2
+
+
+def test_partial_fit_trains_the_head_on(head_only, images, weights):
+    twice = classifier(weights, fine_tune="none", validation_fraction=0)
+    twice.set_params(learning_rate_schedule="constant", calibrate=False, epochs=2).fit(*images)
+    steps = classifier(weights, fine_tune="none").partial_fit(*images).partial_fit(*images)
+    np.testing.assert_allclose(
+        steps.predict_proba(images[0]), twice.predict_proba(images[0]), atol=1e-6
+    )
+
+
+def test_layers_are_trained_after_the_head(images, weights):
+    X, y = images
+    fitted = classifier(weights, fine_tune="all").fit(X, y)
+    assert fitted.n_iter_ == 1
+    network = fitted.model_.get_layer("mobilenet")
+    start = built(weights=weights).get_layer("mobilenet")
+    for name in ("conv_pw_13", "conv_pw_13_bn"):
+        trained, before = network.get_layer(name).get_weights(), start.get_layer(name).get_weights()
+        assert not any(map(np.array_equal, trained, before))
+    again = classifier(weights, fine_tune="all").fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_layers_before_the_last_stage_keep_their_statistics(weights):
+    model = built((96, 96, 3), weights=weights, fine_tune="last")
+    norm = model.get_layer("mobilenet").get_layer("conv_pw_3_bn")
+    before = norm.get_weights()
+    model(np.full((2, 96, 96, 3), 200, np.uint8), training=True)
+    assert all(map(np.array_equal, norm.get_weights(), before))
+
+
+# --------------------------------------------------------------------------------------------------
+# Errors
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none.h5' is not a file.*'mobilenet'"):
+        built(weights=tmp_path / "none.h5")
+
+
+def test_weights_of_another_network_are_refused(weights):
+    with pytest.raises(ValueError, match=r"not those of network='mobilenet'.*network_params"):
+        built(weights=weights, alpha=0.5)
+
+
+def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+    (tmp_path / "text.weights.h5").write_text("no weights")
+    with pytest.raises(ValueError, match="not those of network='mobilenet'"):
+        built(weights=tmp_path / "text.weights.h5")
+
+
+def test_a_failed_download_says_how_to_go_on(monkeypatch):
+    def no_network(*args, **kwargs):
+        raise Exception("URL fetch failure on https://example.org/w.h5: None -- no route")
+
+    module = __import__(keras.applications.MobileNet.__module__, fromlist=["file_utils"])
+    monkeypatch.setattr(module.file_utils, "get_file", no_network)
+    with pytest.raises(OSError, match=r"could not be downloaded .*w.h5.*pass weights=PATH"):
+        built(weights="imagenet")
+
+
+def test_random_layers_cannot_be_kept():
+    with pytest.raises(ValueError, match=r"fine_tune='last' keeps layers .*they are\s+random"):
+        built(weights=None, fine_tune="last")
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(TypeError, match=r"no option 'alpa'. Did you mean 'alpha'\?"):
+        built(weights=None, alpa=1)
+
+
+def test_a_parameter_that_the_network_does_not_read_is_refused(images, weights):
+    with pytest.raises(ValueError, match=r"filters=\(4,\) is read by network='small_cnn' only"):
+        classifier(weights, filters=(4,)).fit(*images)
+    with pytest.raises(ValueError, match="fine_tune='last' is read by network="):
+        MultiLabelImageClassifier(fine_tune="last").fit(*images)
+
+
+@pytest.mark.skipif(not os.path.isfile(REAL_WEIGHTS), reason="SKPOSTER_WEIGHTS names no file")
+def test_published_weights_load():
+    model = built((224, 160, 3), weights=REAL_WEIGHTS)
+    assert np.isfinite(model(np.zeros((1, 224, 160, 3), np.uint8))).all()
