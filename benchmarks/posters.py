@@ -1,0 +1,173 @@
+"""Film posters with up to 25 genres: skposter's networks beside what is simpler.
+
+Every row trains on the posters of --train; epochs, strengths and thresholds are chosen on --val,
+and --test is only scored. Each row and seed runs in a process of its own and leaves its
+probabilities in --results, so a run that was stopped goes on where it was.
+
+    python benchmarks/posters.py --train train.csv --val val.csv --images Images \
+        [--test test.csv] [--weights mobilenet_2_5_224_tf_no_top.h5] [--seeds 0 1 2] [--rows ...]
+
+F1 depends on the rule that cuts the probabilities. micro F1 and samples F1: one cut for all labels;
+macro F1: one cut a label; hamming: one cut a label; all chosen on --val for that score, so on --val
+itself they flatter. mAP and AUC are means over labels with at least 20 positives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from poster_rows import ROWS, read_posters
+
+from skposter.metrics import paired_bootstrap, score_summary
+from skposter.thresholds import apply_thresholds, choose_thresholds
+
+RULES = {
+    "micro F1": ("f1_micro", "f1_micro"),
+    "macro F1": ("f1_macro", "f1_macro"),
+    "samples F1": ("f1_samples", "f1_samples"),
+    "hamming": ("hamming", "hamming_loss"),
+}
+SCORES = {
+    "BCE": "binary_crossentropy",
+    "skill": "skill",
+    "LRAP": "lrap",
+    "mAP": "mean_average_precision",
+    "AUC": "roc_auc",
+    "top-1": "top_1_hit",
+}
+ENSEMBLES = {
+    "from scratch, averaged": ["from scratch"],
+    "MobileNet 0.25, averaged": ["MobileNet 0.25"],
+    "best: both, averaged": ["from scratch", "MobileNet 0.25"],
+}
+
+
+def main():
+    options = parsed()
+    options.results.mkdir(parents=True, exist_ok=True)
+    for row in options.rows:
+        for seed in options.seeds:
+            run(row, seed, options)
+    data = read_posters(options)
+    results = {
+        row: found
+        for row in ROWS
+        if (found := [r for s in range(100) if (r := load(row, s, options)) is not None])
+    }
+    for name, members in ENSEMBLES.items():
+        runs = [result for row in members for result in results.get(row, [])]
+        if len(runs) > 1 and all(row in results for row in members):
+            results[name] = [averaged(runs)]
+    for part in [part for part in ("val", "test") if part in data]:
+        print(f"\n{part}: {len(data[part].y)} posters\n")
+        print(table(results, data, part).to_string(index=False))
+
+
+def parsed():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("train", "val", "images"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--test")
+    parser.add_argument("--weights", help="MobileNet 0.25 without its top, as Keras' h5 file")
+    parser.add_argument("--results", type=Path, default=Path("poster_results"))
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    return parser.parse_args()
+
+
+def file_of(row, seed, options):
+    name = "".join(c if c.isalnum() else "_" for c in row)
+    tested = "" if options.test is None else "_" + Path(options.test).stem
+    return options.results / f"{name}{tested}_{seed}.npz"
+
+
+def run(row, seed, options):
+    """Train one row with one seed, unless that was done."""
+    out = file_of(row, seed, options)
+    if out.exists() or (row == "label frequencies" and seed != options.seeds[0]):
+        return
+    if row.startswith("MobileNet") and options.weights is None:
+        print(f"{row}: left out, it needs --weights")
+        return
+    command = [sys.executable, str(Path(__file__).with_name("poster_rows.py"))]
+    for name in ("train", "val", "test", "images", "weights"):
+        value = getattr(options, name)
+        command += [] if value is None else [f"--{name}", str(value)]
+    print(f"{row}, seed {seed}", flush=True)
+    subprocess.run([*command, "--row", row, "--seed", str(seed), "--out", str(out)], check=True)
+
+
+def load(row, seed, options):
+    path = file_of(row, seed, options)
+    return dict(np.load(path)) if path.exists() else None
+
+
+def averaged(runs):
+    """Mean log-odds of several runs, as one; times add up, as they were trained in turn."""
+
+    def mean(part):
+        p = np.clip([run[part].astype(np.float64) for run in runs], 1e-7, 1 - 1e-7)
+        return 1 / (1 + np.exp(-np.log(p / (1 - p)).mean(axis=0)))
+
+    times = {key: sum(run[key] for run in runs) for key in ("seconds", "processor_seconds")}
+    peak = max(run["peak_mb"] for run in runs)
+    return {
+        **times,
+        "peak_mb": peak,
+        **{part: mean(part) for part in ("val", "test") if part in runs[0]},
+    }
+
+
+def table(results, data, part):
+    """Mean and spread over the seeds, and how each row's first seed compares with the row above."""
+    rows, above = [], None
+    y = data[part].y.to_numpy()
+    for name, runs in results.items():
+        scores = pd.DataFrame([scores_of(run, data, part) for run in runs])
+        row = {"row": name, "seeds": len(runs)}
+        for column in scores:
+            mean, spread = scores[column].mean(), scores[column].std()
+            digits = 0 if column in ("minutes", "cpu minutes", "peak MB") else 4
+            row[column] = f"{mean:.{digits}f}" if digits == 0 else f"{mean:.4f}"
+            if len(runs) > 1 and digits:
+                row[column] += f" ±{spread:.4f}"
+        if above is not None:
+            # Means of losses are the means over the seeds; one run of each keeps images paired.
+            found = paired_bootstrap(
+                "binary_crossentropy", y, runs[0][part], above[0][part], random_state=0
+            )
+            row["BCE - above"] = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+        rows.append(row)
+        above = runs
+    return pd.DataFrame(rows).fillna("")
+
+
+def scores_of(run, data, part):
+    y, y_val = data[part].y.to_numpy(), data["val"].y.to_numpy()
+    frequencies = data["train"].y.mean(axis=0).to_numpy()
+    options = {"label_frequencies": frequencies, "min_positives": 20}
+    summary = score_summary(y, run[part], **options)["model"]
+    scores = {name: summary[key] for name, key in SCORES.items()}
+    for name, (objective, key) in RULES.items():
+        cuts = choose_thresholds(y_val, run["val"], objective=objective)
+        # Macro F1 counts every label that the part has.
+        counted = {**options, "min_positives": 1}
+        decided = score_summary(y, run[part], apply_thresholds(run[part], cuts), **counted)
+        scores[name] = decided["model"][key]
+    return {
+        **scores,
+        "minutes": run["seconds"] / 60,
+        "cpu minutes": run["processor_seconds"] / 60,
+        "peak MB": run["peak_mb"],
+    }
+
+
+if __name__ == "__main__":
+    main()
