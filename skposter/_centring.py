@@ -13,6 +13,7 @@ import numpy as np
 
 from skposter import _network_pool as pool
 from skposter._tensorflow import keras
+from skposter._training_data import ImagesOfPart
 
 __all__ = ["centred", "log_odds_offsets"]
 
@@ -83,22 +84,9 @@ def centred(network, part, batch_size):
     sigmoid = keras.activations.sigmoid
     if not (isinstance(last, keras.layers.Dense) and last.use_bias and last.activation is sigmoid):
         return network
-    probabilities = network.predict_proba(_Images(part), batch_size)
+    probabilities = network.predict_proba(ImagesOfPart(part), batch_size)
     if not np.isfinite(probabilities).all():
         return network
     weight = None if part.weight is None else part.weight[part.rows]
     last.bias.assign(last.bias + log_odds_offsets(part.labels(), probabilities, weight))
     return replace(network, variables=pool.values_of(pool.network_variables(model)))
-
-
-class _Images:
-    """The images of a part, indexed a batch at a time instead of copied."""
-
-    def __init__(self, part):
-        self._part = part
-
-    def __len__(self):
-        return len(self._part.rows)
-
-    def __getitem__(self, batch):
-        return self._part.X[self._part.rows[batch]]

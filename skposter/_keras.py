@@ -19,7 +19,11 @@ from typing import Any
 
 import joblib
 
-from skposter._tensorflow import keras, no_retracing_warnings  # isort: skip, quiet if it is first
+from skposter._tensorflow import (  # isort: skip, quiet if it is first
+    keep_freed_memory,
+    keras,
+    no_retracing_warnings,
+)
 from scikeras.wrappers import KerasClassifier
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -316,6 +320,7 @@ def _run(
     verbose,
 ):
     """Train for real."""
+    keep_freed_memory()
     progressed = Progressed(start.variables, start.optimizer_state)
     if checkpoint is not None:
         progressed = checkpoint.read() or progressed

@@ -1,20 +1,28 @@
 """TensorFlow and Keras, imported without TensorFlow's start-up lines and retracing warnings.
 
 Everything that needs them imports them from here. Nothing global stays changed: the environment is
-not touched, the standard error stream is diverted only while TensorFlow starts, and the log filter
-is there only during our own calls.
+not touched, the standard error stream is diverted only while TensorFlow starts, the log filter is
+there only during our own calls, and what TensorFlow changes about memory is put back.
 """
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import re
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import cache
 
-__all__ = ["keras", "no_retracing_warnings", "standard_error_without_noise", "tf"]
+__all__ = [
+    "keep_freed_memory",
+    "keras",
+    "no_retracing_warnings",
+    "standard_error_without_noise",
+    "tf",
+]
 
 # What TensorFlow writes to file descriptor 2 before its own log level is in force, so that
 # TF_CPP_MIN_LOG_LEVEL cannot silence it.
@@ -67,15 +75,42 @@ def no_retracing_warnings():
         logger.removeFilter(quiet)
 
 
+# Parameters of glibc's mallopt. Its own adaptation ends at 64 and 32 MB; so much would be kept in each
+# of its arenas, and 32 are nearly as fast.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD = _MMAP_THRESHOLD = 32 * 2**20
+
+
+@cache
+def keep_freed_memory():
+    """Undo what TensorFlow does to the memory of the whole process at its first data set.
+
+    The first data set over a Python generator, which is what feeds `Model.fit` from batches, tells
+    glibc to give memory above 128 KB back to the system as soon as it is freed (M_TRIM_THRESHOLD),
+    which also ends glibc's adaptation. Each training step then gets its tensors as new pages, and
+    half of the processor time goes into making them. Called again it does nothing.
+    """
+    import tensorflow as tf
+
+    one_batch = tf.data.Dataset.from_generator(
+        lambda: iter([0]), output_signature=tf.TensorSpec((), tf.int32)
+    )
+    with standard_error_without_noise():
+        list(one_batch.as_numpy_iterator())
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not in other C libraries
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD)
+
+
 def _start():
     """Import TensorFlow and let it say at once what it would say at its first operations."""
     import tensorflow as tf
 
     tf.config.list_logical_devices()
-    one_batch = tf.data.Dataset.from_generator(
-        lambda: iter([0]), output_signature=tf.TensorSpec((), tf.int32)
-    )
-    list(one_batch.as_numpy_iterator())
+    keep_freed_memory()
 
 
 if "tensorflow" not in sys.modules:

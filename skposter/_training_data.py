@@ -11,7 +11,7 @@ import numpy as np
 
 from skposter.model_selection import stratified_holdout
 
-__all__ = ["Part", "fingerprint_of_images", "hold_out"]
+__all__ = ["ImagesOfPart", "Part", "fingerprint_of_images", "hold_out"]
 
 
 @dataclass
@@ -47,10 +47,6 @@ class Part:
         weighs = self.weight[self.rows].reshape(len(self.rows), -1).any(axis=1)
         return Part(self.X, self.y, self.rows[weighs], self.weight)
 
-    def images(self):
-        """Return the images of the part: a copy of an array, a view of lazy images."""
-        return self.X[self.rows]
-
     def labels(self):
         """Return the labels of the part."""
         return self.y[self.rows]
@@ -73,6 +69,28 @@ class Part:
             "label_counts": self.labels().sum(axis=0).astype(int).tolist(),
             "fingerprint": f"sha256:{digest.hexdigest()}",
         }
+
+
+class ImagesOfPart:
+    """The images of a part, indexed a batch at a time instead of copied.
+
+    Parameters
+    ----------
+    part : Part
+    """
+
+    def __init__(self, part):
+        self._part = part
+
+    def __len__(self):
+        return len(self._part.rows)
+
+    def __getitem__(self, batch):
+        return self._part.X[self._part.rows[batch]]
+
+    def fingerprint(self):
+        """Return a text that changes with the images."""
+        return joblib.hash([fingerprint_of_images(self._part.X), self._part.rows])
 
 
 def fingerprint_of_images(X):

@@ -21,7 +21,7 @@ from skposter._label_values import combined_weights, per_label, positive_weights
 from skposter._objectives import parse_objective
 from skposter._parameters import SpelledParametersMixin
 from skposter._pickling import VersionedPickleMixin
-from skposter._training_data import Part, fingerprint_of_images, hold_out
+from skposter._training_data import ImagesOfPart, Part, fingerprint_of_images, hold_out
 from skposter._training_memory import recall
 from skposter._validation import (
     check_images,
@@ -424,13 +424,7 @@ class MultiLabelImageClassifier(
         """
         check_is_fitted(self, "keras_classifier_")
         X = check_images(X, image_shape=self.image_shape_)
-        probabilities = self._recalled_probabilities(X)
-        if not np.isfinite(probabilities).all():
-            raise TrainingDivergedError(
-                "The network returns probabilities that are not finite, so its weights are not "
-                "either. Train again with a smaller learning_rate."
-            )
-        return probabilities
+        return self._finite_probabilities(X)
 
     @property
     def model_(self):
@@ -445,6 +439,15 @@ class MultiLabelImageClassifier(
         if isinstance(self.threshold, str):
             return self._chosen_thresholds(self.threshold)
         return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
+
+    def _finite_probabilities(self, X):
+        probabilities = self._recalled_probabilities(X)
+        if not np.isfinite(probabilities).all():
+            raise TrainingDivergedError(
+                "The network returns probabilities that are not finite, so its weights are not "
+                "either. Train again with a smaller learning_rate."
+            )
+        return probabilities
 
     def _recalled_probabilities(self, X):
         network = self.keras_classifier_.network_
@@ -564,7 +567,7 @@ class MultiLabelImageClassifier(
         # Kept because thresholds can be chosen on them later without the images.
         self._validation_scores = None
         if validation is not None:
-            scores = self.predict_proba(validation.images())
+            scores = self._finite_probabilities(ImagesOfPart(validation))
             self._validation_scores = validation.labels().astype(np.uint8), scores
 
     def _build_untrained(self, **meta):
