@@ -1,7 +1,7 @@
 """Training with freed memory kept by the process, and with it handed back as TensorFlow has it.
 
-TensorFlow's first data set over a Python generator sets glibc's M_TRIM_THRESHOLD to 128 KB; skposter
-puts larger values back. Each fit is a process of its own, in turns; the first epoch is not counted.
+TensorFlow's first data set over a Python generator sets glibc's M_TRIM_THRESHOLD to 128 KB, and
+skposter puts more back. Each fit is a process of its own, in turns; first epochs are not counted.
 
     python benchmarks/freed_memory.py [--rounds 3] [--out docs/benchmarks/freed_memory.md]
 """
@@ -48,7 +48,6 @@ def worker(way):
             epochs.append((time.perf_counter() - seconds, kernel, faults))
 
     X, y = images(1000, 128, 96, 25)
-    Meter.__deepcopy__ = lambda self, memo: self
     MultiLabelImageClassifier(
         epochs=4, validation_fraction=0, random_state=0, callbacks=[Meter()]
     ).fit(X, y)

@@ -75,8 +75,8 @@ def no_retracing_warnings():
         logger.removeFilter(quiet)
 
 
-# Parameters of glibc's mallopt. Its own adaptation ends at 64 and 32 MB; so much would be kept in each
-# of its arenas, and 32 are nearly as fast.
+# Parameters of glibc's mallopt. Its own adaptation ends at 64 and 32 MB. Each arena may keep as
+# much as the first, and 32 MB are nearly as fast.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _TRIM_THRESHOLD = _MMAP_THRESHOLD = 32 * 2**20
 
