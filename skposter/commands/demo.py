@@ -90,7 +90,7 @@ def build_pipeline(args):
                     network_params={"pooling": "max"},
                     dropout=0.0,
                     augmentation="none",  # it pays in long trainings only
-                    epochs=18,
+                    epochs=12,
                     learning_rate=2e-3,
                     threshold="f1_micro",
                     random_state=args.seed,
