@@ -95,7 +95,7 @@ def fresh_process(tmp_path_factory, request):
     """What a fresh process reports of itself, and what it printed besides."""
     import subprocess
 
-    images = np.random.default_rng(0).integers(0, 255, size=(1200, 160, 160, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, size=(2400, 160, 160, 3), dtype=np.uint8)
     path = tmp_path_factory.mktemp("images") / "X.npy"
     np.save(path, images)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
@@ -131,8 +131,9 @@ def test_thirty_fits_of_one_architecture_need_the_memory_of_one(fresh_process):
 
 @needs_proc
 def test_a_memory_map_is_never_copied(fresh_process):
-    # 92 MB of images, which Keras and SciKeras would copy twice.
-    assert max(fresh_process[0]["memmap"]) < 64
+    # 184 MB of images, which Keras and SciKeras would copy twice. Up to 75 MB are seen for the
+    # batches and the freed memory that is kept, however many images there are.
+    assert max(fresh_process[0]["memmap"]) < 128
 
 
 @needs_proc
