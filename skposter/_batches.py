@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from skposter._tensorflow import keras
+from skposter._tensorflow import tf
 
 __all__ = ["ImageBatches"]
 
+# Batches that wait ready: lazy images are decoded while the network works.
+PREFETCHED = 2
 
-class ImageBatches(keras.utils.PyDataset):
+
+class ImageBatches:
     """Batches of ``(images, labels[, weights])`` over arrays, memory maps and lazy images alike.
 
     Keras copies a memory-mapped array twice when it is passed directly; here each batch is indexed
@@ -44,7 +47,6 @@ class ImageBatches(keras.utils.PyDataset):
         mixup=0.0,
         label_weights=False,
     ):
-        super().__init__()
         self._part = part
         self._weight = np.ones_like(part.y) if label_weights else part.weight
         self._batch_size = batch_size
@@ -78,7 +80,35 @@ class ImageBatches(keras.utils.PyDataset):
         partner = rng.permutation(n)
         return [array if array is None else _blend(array, partner, share) for array in arrays]
 
-    def on_epoch_end(self):
+    def dataset(self):
+        """Return the batches as a ``tf.data.Dataset``; a pass over it is the epoch of that moment.
+
+        Not as a ``keras.utils.PyDataset``: that lets tf.data tune itself in a thread which sleeps
+        ever longer, and which at the end of an epoch now and then misses that it should stop. The
+        training then waits for as long as the epoch took.
+        """
+        X, y, weight = self._part.X, self._part.y, self._weight
+        labels = y.shape[1:] if weight is None or weight.ndim == 1 else (*y.shape[1:], 2)
+        signature = [
+            tf.TensorSpec((None, *X.shape[1:]), X.dtype),
+            tf.TensorSpec((None, *labels), y.dtype),
+        ]
+        if weight is not None and weight.ndim == 1:
+            signature.append(tf.TensorSpec((None,), weight.dtype))
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return (
+            tf.data.Dataset.from_generator(
+                lambda: map(self.__getitem__, range(self.num_batches)),
+                output_signature=tuple(signature),
+            )
+            .apply(tf.data.experimental.assert_cardinality(self.num_batches))
+            .prefetch(PREFETCHED)
+            .with_options(options)
+        )
+
+    def next_epoch(self):
+        """Draw the order of the next epoch."""
         self._epoch += 1
         self._order = self._draw_order()
 

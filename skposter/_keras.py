@@ -341,7 +341,8 @@ def _run(
             batches=batches.num_batches,
             first_epoch=progressed.epochs,
         )
-    ours = [schedule, stopper, StopWhenNotFinite(), progress]
+    reshuffle = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: batches.next_epoch())
+    ours = [schedule, reshuffle, stopper, StopWhenNotFinite(), progress]
     classifier = ImageKerasClassifier(
         loss=loss,
         optimizer=optimizer,
@@ -351,7 +352,9 @@ def _run(
         callbacks=[*fresh_callbacks(callbacks), *filter(None, ours)],
         compile__jit_compile=False,
         fit__validation_data=validation
-        and ImageBatches(validation, recipe.batch_size, label_weights=training.weighs_labels),
+        and ImageBatches(
+            validation, recipe.batch_size, label_weights=training.weighs_labels
+        ).dataset(),
     )
     with pool.borrow(start.key, start.untrained) as network, no_retracing_warnings():
         network.load(progressed.variables)
@@ -359,7 +362,7 @@ def _run(
             classifier.callbacks.append(SaveEpochs(checkpoint, network, progressed, stopper))
         try:
             interrupted = classifier.train_on(
-                network, batches, start=progressed, learning_rate=learning_rate
+                network, batches.dataset(), start=progressed, learning_rate=learning_rate
             )
         finally:
             if progress is not None:

@@ -140,7 +140,7 @@ def test_mixup_blends_images_and_labels_in_the_same_shares(part):
 def test_mixup_differs_between_batches_and_epochs_and_never_between_runs(part):
     batches = ImageBatches(part, 3, shuffle_seed=1, mixup=1.0)
     first = [batches[i][0] for i in range(2)]
-    batches.on_epoch_end()
+    batches.next_epoch()
     later = batches[0][0]
     again = ImageBatches(part, 3, shuffle_seed=1, mixup=1.0)
     assert np.array_equal(again[1][0], first[1])  # in whichever order they are asked for

@@ -63,7 +63,7 @@ def killed_after(monkeypatch):
     [
         {"dropout": 0.5, "augmentation": "light", "learning_rate_schedule": "cosine"},
         {"mixup": 0.2, "optimizer": "sgd", "class_weight": "balanced"},
-        {"early_stopping": True, "n_iter_no_change": 2, "learning_rate": 0.3, "epochs": 30},
+        {"early_stopping": True, "n_iter_no_change": 4, "learning_rate": 0.3, "epochs": 30},
     ],
 )
 def test_goes_on_to_the_same_result(params, tiny_classifier, colour_images, tmp_path, killed_after):
