@@ -148,7 +148,11 @@ def mutated_files(draw):
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+# SKPOSTER_FUZZ=20000 takes some minutes.
+N_MUTATED = int(os.environ.get("SKPOSTER_FUZZ", "400"))
+
+
+@settings(max_examples=N_MUTATED, deadline=None, derandomize=True, database=None)
 @given(data=mutated_files())
 def test_mutated_files_give_an_image_or_a_refusal(data):
     with warnings.catch_warnings():
