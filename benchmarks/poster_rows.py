@@ -143,7 +143,10 @@ ROWS = {
         network_params={"alpha": 0.25},
         weights="PATH",
         dropout=0.4,
-        epochs=8,
+        augmentation="strong",
+        mixup=0.2,
+        learning_rate=7e-4,
+        epochs=10,
         tta=True,
     ),
 }
