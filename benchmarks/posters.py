@@ -79,8 +79,8 @@ def main():
     for part in [part for part in ("val", "test") if part in data]:
         paragraphs.append(f"## {part}: {len(data[part].y):,} posters")
         for columns in ([*SCORES, ABOVE], list(RULES), COSTS):
-            rows = table(results, data, part)[["row", "seeds", *columns]]
-            paragraphs.append(_report.table(rows.columns, rows.itertuples(index=False)))
+            rows = table(results, data, part).reindex(columns=["row", "seeds", *columns])
+            paragraphs.append(_report.table(rows.columns, rows.fillna("").itertuples(index=False)))
     _report.write(options.out, *paragraphs)
 
 
@@ -163,7 +163,7 @@ def table(results, data, part):
             row[ABOVE] = f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
         rows.append(row)
         above = runs
-    return pd.DataFrame(rows).fillna("")
+    return pd.DataFrame(rows)
 
 
 def scores_of(run, data, part):
