@@ -106,6 +106,18 @@ def test_quiet_shows_results_only(run, train_arguments, tmp_path):
     assert "skill" in out
 
 
+def test_set_reaches_every_parameter_of_the_classifier(run, train_arguments, tmp_path):
+    values = ["filters=[4, 8]", "augmentation=none", 'network_params={"pooling": "max"}']
+    path = tmp_path / "m.joblib"
+    status, _, err = run(*train_arguments, "-o", path, "-q", "--set", *values, "--set", "tta=true")
+    assert status == 0, err
+    classifier = joblib.load(path)[-1]
+    assert classifier.filters == [4, 8]
+    assert classifier.augmentation == "none"
+    assert classifier.network_params == {"pooling": "max"}
+    assert classifier.tta is True
+
+
 def test_predict_table_has_top_labels_and_those_above_their_threshold(run, model_path, posters):
     first, second = images_of(posters)[:2]
     status, out, err = run("predict", model_path, first, second, "-k", 2)
@@ -221,6 +233,8 @@ def broken(tmp_path, posters, train_arguments, model_path):
         "a folder to write": [*train, "-o", tmp_path],
         "nothing to choose on": [*train, *output, "--validation-fraction", "0"],
         "a fraction above one": [*train, *output, "--validation-fraction", "1.5"],
+        "no such parameter": [*train, *output, "--set", "dropuot=0.1"],
+        "a parameter out of range": [*train, *output, "--set", "dropout=2"],
         "no such model": ["predict", tmp_path / "none.joblib", images],
         "a folder for a model": ["predict", tmp_path, images],
         "text for a model": ["predict", tmp_path / "notes.joblib", images],
@@ -248,6 +262,8 @@ MESSAGES = {
     "a folder to write": "is a folder, expected a file",
     "nothing to choose on": "--no-early-stopping --threshold 0.5",
     "a fraction above one": "validation_fraction",
+    "no such parameter": "mean 'dropout'",
+    "a parameter out of range": "'dropout' parameter",
     "no such model": "there is no model file",
     "a folder for a model": "is not a model file",
     "text for a model": r"notes\.joblib.* is not a model that joblib can load",
@@ -287,6 +303,7 @@ def test_traceback_is_there_on_request(tmp_path):
         (["train", "a.csv", "b", "-o", "c", "--epochs", "0"], "0 is not a positive number"),
         (["train", "a.csv", "b", "-o", "c", "--network", "mobilnet"], "mean 'mobilenet'"),
         (["train", "a.csv", "b", "-o", "c", "--threshold", "f1_marco"], "mean 'f1_macro'"),
+        (["train", "a.csv", "b", "-o", "c", "--set", "dropout"], "'dropout' is not NAME=VALUE"),
         (["predict", "a.joblib"], "required: IMAGE"),
     ],
 )

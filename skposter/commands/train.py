@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
@@ -91,6 +92,16 @@ def add_arguments(parser):
         "f1_samples, hamming, cardinality, 'precision>=0.8', ...",
     )
     training.add_argument("--random-state", type=int, metavar="SEED", help="for equal results")
+    training.add_argument(
+        "--set",
+        type=parameter,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other parameter of MultiLabelImageClassifier, its value as JSON or text: "
+        "dropout=0.4 augmentation=strong 'network_params={\"alpha\": 0.25}'",
+    )
 
 
 def run(args):
@@ -126,7 +137,7 @@ def build_pipeline(args):
 
     from skposter import ImageLoader, MultiLabelImageClassifier
 
-    return Pipeline(
+    pipeline = Pipeline(
         [
             (
                 "loader",
@@ -149,6 +160,8 @@ def build_pipeline(args):
             ),
         ]
     )
+    pipeline[-1].set_params(**dict(args.set))
+    return pipeline
 
 
 def fit(pipeline, paths, y):
@@ -191,6 +204,17 @@ def network(text):
             f"{text!r} is not known.{did_you_mean(text, NETWORKS)} Known: {', '.join(NETWORKS)}"
         )
     return text
+
+
+def parameter(text):
+    """Parse ``NAME=VALUE``; a value that is no JSON is text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def positive_int(text):
