@@ -136,19 +136,8 @@ class _Interrupted(Exception):  # noqa: N818, it is no error: it keeps a result 
         self.result = result
 
 
-def train(
-    build,
-    training,
-    validation,
-    recipe,
-    *,
-    start=None,
-    callbacks=None,
-    memory=None,
-    checkpoint_dir=None,
-    verbose=0,
-):
-    """Train a network, or find in `memory` what the same training gave.
+def train(build, training, validation, recipe, options, *, start=None):
+    """Train a network, or find in ``options.memory`` what the same training gave.
 
     Parameters
     ----------
@@ -160,16 +149,10 @@ def train(
         Those for the validation loss.
     recipe : Recipe
         How to train.
+    options : RunOptions
+        Callbacks, memory, checkpoints and progress.
     start : TrainedNetwork, default=None
         Where to go on from, instead of the first weights.
-    callbacks : list of keras.callbacks.Callback, default=None
-        The user's. With any, `memory` is not used, as they may do anything.
-    memory : str, joblib.Memory or None, default=None
-        Where to look for the result, and to keep it.
-    checkpoint_dir : str, path-like or None, default=None
-        Where to look for the epochs that the same training has behind it, and to keep them.
-    verbose : int, default=0
-        Above 0, a progress bar.
 
     Returns
     -------
@@ -199,12 +182,9 @@ def train(
             training,
             validation,
             recipe,
-            loss,
-            optimizer,
-            learning_rate,
-            callbacks,
+            (loss, optimizer, learning_rate),
             checkpoint,
-            verbose,
+            options,
         )
         if recipe.centre and not interrupted and is_crossentropy(recipe.loss):
             classifier.network_ = centred(classifier.network_, training, recipe.batch_size)
@@ -213,7 +193,9 @@ def train(
             raise _Interrupted(result)
         return result
 
-    if callbacks or settings["loss"] is None or start.config is None or start.custom_objects:
+    memory, checkpoint_dir = options.memory, options.checkpoint_dir
+    untold = settings["loss"] is None or start.config is None or start.custom_objects
+    if options.callbacks or untold:
         # What they do cannot be told from their description.
         if checkpoint_dir is not None:
             warnings.warn(
@@ -307,19 +289,9 @@ def _going_on(start, settings, loss):
     )
 
 
-def _run(
-    start,
-    training,
-    validation,
-    recipe,
-    loss,
-    optimizer,
-    learning_rate,
-    callbacks,
-    checkpoint,
-    verbose,
-):
-    """Train for real."""
+def _run(start, training, validation, recipe, compiled_with, checkpoint, options):
+    """Train for real, with the new loss, the new optimizer and its rate of `compiled_with`."""
+    loss, optimizer, learning_rate = compiled_with
     keep_freed_memory()
     progressed = Progressed(start.variables, start.optimizer_state)
     if checkpoint is not None:
@@ -331,7 +303,9 @@ def _run(
         first_epoch=recipe.first_epoch + progressed.epochs,
         mixup=recipe.mixup,
     )
-    progress = Progress(recipe.epochs - progressed.epochs, batches.num_batches) if verbose else None
+    progress = None
+    if options.verbose:
+        progress = Progress(recipe.epochs - progressed.epochs, batches.num_batches)
     stopper = _early_stopping(recipe)
     schedule = None
     if recipe.schedule == "cosine" and learning_rate is not None:
@@ -349,7 +323,7 @@ def _run(
         epochs=recipe.epochs,
         shuffle=False,  # the batches shuffle themselves, with a seed of their own
         verbose=0,
-        callbacks=[*fresh_callbacks(callbacks), *filter(None, ours)],
+        callbacks=[*fresh_callbacks(options.callbacks), *filter(None, ours)],
         compile__jit_compile=False,
         fit__validation_data=validation
         and ImageBatches(

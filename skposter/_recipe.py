@@ -1,4 +1,4 @@
-"""How to train, besides the network and the data."""
+"""How to train, besides the network and the data, and what goes on around it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from skposter._losses import loss_key
 from skposter._optimizers import described_optimizer
 
-__all__ = ["Recipe", "settings_of"]
+__all__ = ["Recipe", "RunOptions", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,28 @@ class Recipe:
     schedule: str = "constant"
     mixup: float = 0.0
     centre: bool = False
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What goes on around a training; nothing but the user's callbacks can change its result.
+
+    Parameters
+    ----------
+    callbacks : list of keras.callbacks.Callback, default=None
+        The user's. With any, `memory` and `checkpoint_dir` are not used, as they may do anything.
+    memory : str, joblib.Memory or None, default=None
+        Where to look for the result, and to keep it.
+    checkpoint_dir : str, path-like or None, default=None
+        Where to look for the epochs that the same training has behind it, and to keep them.
+    verbose : int, default=0
+        Above 0, a progress bar.
+    """
+
+    callbacks: Any = None
+    memory: Any = None
+    checkpoint_dir: Any = None
+    verbose: int = 0
 
 
 def settings_of(recipe, loss, optimizer):

@@ -20,24 +20,13 @@ HEAD_LEARNING_RATE = 2e-3
 
 
 def train_in_phases(
-    build,
-    training,
-    validation,
-    recipe,
-    *,
-    fine_tune,
-    head_epochs,
-    start=None,
-    callbacks=None,
-    memory=None,
-    checkpoint_dir=None,
-    verbose=0,
+    build, training, validation, recipe, options, *, fine_tune, head_epochs, start=None
 ):
     """Train the head of a pre-trained network, then also the layers that `fine_tune` names.
 
     Parameters
     ----------
-    build, training, validation, start, callbacks, memory, checkpoint_dir, verbose
+    build, training, validation, options, start
         As in :func:`skposter._keras.train`.
     recipe : Recipe
         How to train the layers; with ``fine_tune="none"``, the head.
@@ -65,38 +54,15 @@ def train_in_phases(
             training,
             validation,
             recipe if only_head else _head_recipe(recipe, head_epochs),
-            callbacks=callbacks if only_head else None,
-            memory=memory,
-            checkpoint_dir=checkpoint_dir,
-            verbose=verbose,
+            options if only_head else replace(options, callbacks=None),
         )
         if only_head or interrupted:
             return classifier, interrupted
         network = replace(classifier.network_, optimizer_state=None)
-    return train(
-        build,
-        training,
-        validation,
-        recipe,
-        start=network,
-        callbacks=callbacks,
-        memory=memory,
-        checkpoint_dir=checkpoint_dir,
-        verbose=verbose,
-    )
+    return train(build, training, validation, recipe, options, start=network)
 
 
-def train_head(
-    network,
-    training,
-    validation,
-    recipe,
-    *,
-    callbacks=None,
-    memory=None,
-    checkpoint_dir=None,
-    verbose=0,
-):
+def train_head(network, training, validation, recipe, options):
     """Train what follows the features of `network` on the features of plain images.
 
     Augmentation and MixUp act on images, so they have no part in it.
@@ -110,23 +76,15 @@ def train_head(
     """
     model = network.to_keras()
     extractor = _described(keras.Model(model.inputs, model.get_layer(FEATURES).output))
-    training = _featured(extractor, training, recipe.batch_size, memory)
+    training = _featured(extractor, training, recipe.batch_size, options.memory)
     if validation is not None:
-        validation = _featured(extractor, validation, recipe.batch_size, memory)
+        validation = _featured(extractor, validation, recipe.batch_size, options.memory)
     recipe = replace(recipe, mixup=0.0)
     head = first_network(lambda: _head_of(model), training, recipe)
     if network.optimizer == head.optimizer and len(model.trainable_variables) == 2:
         head = replace(head, optimizer_state=network.optimizer_state)
     classifier, interrupted = train(
-        head.untrained,
-        training,
-        validation,
-        recipe,
-        start=head,
-        callbacks=callbacks,
-        memory=memory,
-        checkpoint_dir=checkpoint_dir,
-        verbose=verbose,
+        head.untrained, training, validation, recipe, options, start=head
     )
     trained = classifier.network_
     _copy(trained.to_keras().layers[1:], model)

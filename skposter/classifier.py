@@ -524,7 +524,7 @@ class MultiLabelImageClassifier(
 
     def _train(self, training, validation, *, epochs, schedule="constant", centre=False):
         """Train `epochs` more and keep what was learned."""
-        from skposter._recipe import Recipe
+        from skposter._recipe import Recipe, RunOptions
         from skposter._transfer import train_in_phases
 
         builder_params = self._builder_params()
@@ -549,13 +549,10 @@ class MultiLabelImageClassifier(
             training,
             validation,
             recipe,
+            RunOptions(self.callbacks, self.memory, self.checkpoint_dir, self.verbose),
             fine_tune=fine_tune,
             head_epochs=self.head_epochs,
             start=None if previous is None else previous.network_,
-            callbacks=self.callbacks,
-            memory=self.memory,
-            checkpoint_dir=self.checkpoint_dir,
-            verbose=self.verbose,
         )
         if interrupted:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
