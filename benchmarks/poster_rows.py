@@ -113,14 +113,19 @@ def network(size, **params):
         classifier = MultiLabelImageClassifier(
             random_state=seed, checkpoint_dir=checkpoints, verbose=1, **own
         )
-        started = time.monotonic()
         classifier.fit(images["train"], data["train"].y, X_val=images["val"], y_val=data["val"].y)
-        print(f"{time.monotonic() - started:.0f} s", classifier.history_["val_loss"], flush=True)
         del images["train"]
         scores = {name: classifier.predict_proba(X) for name, X in images.items()}
-        # For the ablations, which ask what mirrored predictions are worth.
+        # What calibration and mirrored predictions are worth.
         classifier.set_params(tta=not classifier.tta)
-        return {**scores, "val_other_tta": classifier.predict_proba(images["val"])}
+        both = [classifier.predict_proba(images["val"]), scores["val"]]
+        plain, mirrored = both if classifier.tta is False else reversed(both)
+        return {
+            **scores,
+            "val_loss": classifier.history_["val_loss"],
+            "val_plain": plain,
+            "val_mirrored": mirrored,
+        }
 
     return row
 
