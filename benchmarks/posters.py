@@ -93,6 +93,8 @@ def main():
             paragraphs.append(_report.table(rows.columns, rows.fillna("").itertuples(index=False)))
     paragraphs += ["## What calibration and mirroring are worth", EXPLANATION_OF_STEPS]
     paragraphs.append(_report.table(["row", *STEPS], steps(results, data["val"].y.to_numpy())))
+    paragraphs += ["## Learning curves", "BCE on val.csv after each epoch, means over seeds:"]
+    paragraphs.append(_report.table(*curves(results)))
     _report.write(options.out, *paragraphs)
 
 
@@ -169,6 +171,21 @@ def steps(results, y):
             found = np.hstack([found, found[:, 2:] - found[:, 1:-1]])
             rows.append((name, *map(mean_and_spread, found.T)))
     return rows
+
+
+def curves(results):
+    """Return header and rows of the validation losses, an epoch a row."""
+    found = {
+        name: np.mean([run["val_loss"] for run in runs], axis=0)
+        for name, runs in results.items()
+        if "val_loss" in runs[0]
+    }
+    longest = max(map(len, found.values()), default=0)
+    rows = [
+        (i + 1, *(f"{loss[i]:.4f}" if i < len(loss) else "" for loss in found.values()))
+        for i in range(longest)
+    ]
+    return ("epoch", *found), rows
 
 
 def mean_and_spread(values):
