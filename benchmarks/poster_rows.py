@@ -116,16 +116,11 @@ def network(size, **params):
         classifier.fit(images["train"], data["train"].y, X_val=images["val"], y_val=data["val"].y)
         del images["train"]
         scores = {name: classifier.predict_proba(X) for name, X in images.items()}
-        # What calibration and mirrored predictions are worth.
-        classifier.set_params(tta=not classifier.tta)
-        both = [classifier.predict_proba(images["val"]), scores["val"]]
-        plain, mirrored = both if classifier.tta is False else reversed(both)
-        return {
-            **scores,
-            "val_loss": classifier.history_["val_loss"],
-            "val_plain": plain,
-            "val_mirrored": mirrored,
-        }
+        # For what calibration and mirrored predictions are worth.
+        scores["val_loss"] = classifier.history_["val_loss"]
+        for name, tta in (("val_plain", False), ("val_mirrored", True)):
+            scores[name] = classifier.set_params(tta=tta).predict_proba(images["val"])
+        return scores
 
     return row
 

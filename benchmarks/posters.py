@@ -65,8 +65,8 @@ BCE on val.csv: after the best epoch and the last one as Keras trained it, with 
 `calibrate=True`, which are fitted on train.csv, and with `tta=True` as well; mean and standard
 deviation over seeds of each, and of the differences."""
 ENSEMBLES = {
-    "from scratch, averaged": ["from scratch"],
-    "best: MobileNet 0.25, averaged": ["MobileNet 0.25"],
+    "from scratch, averaged": "from scratch",
+    "best: MobileNet 0.25, averaged": "MobileNet 0.25",
 }
 
 
@@ -82,10 +82,9 @@ def main():
         for row in ROWS
         if (found := [r for s in range(100) if (r := load(row, s, options)) is not None])
     }
-    for name, members in ENSEMBLES.items():
-        runs = [result for row in members for result in results.get(row, [])]
-        if len(runs) > 1 and all(row in results for row in members):
-            results[name] = [averaged(runs)]
+    for name, row in ENSEMBLES.items():
+        if len(results.get(row, [])) > 1:
+            results[name] = [averaged(results[row])]
     paragraphs = ["# Film posters", EXPLANATION]
     for part in [part for part in ("val", "test") if part in data]:
         paragraphs.append(f"## {part}: {len(data[part].y):,} posters")

@@ -148,7 +148,7 @@ def mutated_files(draw):
     return bytes(data)
 
 
-# SKPOSTER_FUZZ=20000 takes some minutes.
+# SKPOSTER_FUZZ=20000 takes a minute.
 N_MUTATED = int(os.environ.get("SKPOSTER_FUZZ", "400"))
 
 
