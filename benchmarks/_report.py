@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 LIBRARIES = ("scikit-learn", "scikeras", "tensorflow", "keras", "numpy")
 
 
@@ -27,6 +29,12 @@ def table(header, rows):
     """Return a Markdown table; numbers are cells as they are printed."""
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def mean_and_spread(values):
+    """Return the mean and, of several, the standard deviation."""
+    text = f"{np.mean(values):.4f}"
+    return text if len(values) == 1 else f"{text} ±{np.std(values, ddof=1):.4f}"
 
 
 def write(path, *paragraphs):

@@ -169,7 +169,7 @@ def steps(results, y):
                 ]
             )
             found = np.hstack([found, found[:, 2:] - found[:, 1:-1]])
-            rows.append((name, *map(mean_and_spread, found.T)))
+            rows.append((name, *map(_report.mean_and_spread, found.T)))
     return rows
 
 
@@ -188,12 +188,6 @@ def curves(results):
     return ("epoch", *found), rows
 
 
-def mean_and_spread(values):
-    """Return the mean and, of several, the standard deviation."""
-    text = f"{np.mean(values):.4f}"
-    return text if len(values) == 1 else f"{text} ±{np.std(values, ddof=1):.4f}"
-
-
 def table(results, data, part):
     """Mean and spread over the seeds, and how each row's first seed compares with the row above."""
     rows, above = [], None
@@ -204,7 +198,7 @@ def table(results, data, part):
         for column in scores:
             costs = column in COSTS
             row[column] = (
-                f"{scores[column].mean():.0f}" if costs else mean_and_spread(scores[column])
+                f"{scores[column].mean():.0f}" if costs else _report.mean_and_spread(scores[column])
             )
         if above is not None:
             # Means of losses are the means over the seeds; one run of each keeps images paired.
