@@ -173,7 +173,7 @@ def run(variant, seed, images, data, options):
 
 
 def rows(y, options):
-    """Return the table's rows, of the variants that have all seeds."""
+    """Return the table's rows, the default first: what the others are compared with."""
     found, default = [], None
     for variant in [DEFAULT, *options.variants]:
         paths = [file_of(variant, seed, options) for seed in options.seeds]
