@@ -16,7 +16,7 @@ from unittest import SkipTest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-import skposter._tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
+import skposter._keras.tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
 import _report
 from _peers import build_for_scikeras
 from image_adapters import RowsAsImagesMixin

@@ -14,15 +14,15 @@ import argparse
 import statistics
 import time
 
-import skposter._tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
+import skposter._keras.tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
 import _report
 import keras
 import numpy as np
 from _peers import by_keras, images
 
-from skposter._batches import ImageBatches
-from skposter._tensorflow import keep_freed_memory
-from skposter._training_data import Part
+from skposter._keras.tensorflow import keep_freed_memory
+from skposter._training.batches import ImageBatches
+from skposter._training.parts import Part
 
 
 class BatchesOfKeras(keras.utils.PyDataset):

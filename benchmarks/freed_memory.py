@@ -23,7 +23,7 @@ WAYS = ("kept (skposter)", "handed back (TensorFlow)")
 
 def worker(way):
     """Print seconds, seconds in the kernel and new pages of each epoch, and the peak memory."""
-    import skposter._tensorflow  # noqa: F401, isort: skip
+    import skposter._keras.tensorflow  # noqa: F401, isort: skip
     import ctypes
 
     import keras

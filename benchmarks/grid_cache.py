@@ -22,8 +22,9 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skposter import ImageLoader, MultiLabelImageClassifier, _decoding
+from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv, make_posters
+from skposter.images import _decoding
 
 SIZE = (112, 80)
 CANDIDATES = {"classifier__learning_rate": np.geomspace(1e-4, 1e-2, 10)}

@@ -21,7 +21,7 @@ ARCHITECTURES = [(16, 32), (16, 32, 64)]
 
 
 def worker(who):
-    import skposter._tensorflow  # noqa: F401, isort: skip
+    import skposter._keras.tensorflow  # noqa: F401, isort: skip
     from _peers import by_scikeras, by_skposter, images
     from memory_growth import resident
     from sklearn.model_selection import GridSearchCV, KFold

@@ -46,7 +46,7 @@ def classifier(folder, **params):
 
 def log_epochs(folder):
     """Write down each epoch that is safe on the disk; after the first, say that work has begun."""
-    from skposter._checkpoints import Checkpoint
+    from skposter._training.checkpoints import Checkpoint
 
     original, begun = Checkpoint.write, []
 
@@ -119,7 +119,7 @@ def logged(folder):
 
 def check_checkpoints(folder):
     """Return the epochs in all checkpoints; a torn one would warn, which is an error here."""
-    from skposter._checkpoints import Checkpoint
+    from skposter._training.checkpoints import Checkpoint
 
     paths = Path(folder, "checkpoints").glob("*.checkpoint")
     return sum(Checkpoint(path.parent, path.stem).read().epochs for path in paths)

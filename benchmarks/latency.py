@@ -11,7 +11,7 @@ import argparse
 import statistics
 import time
 
-import skposter._tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
+import skposter._keras.tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
 import _report
 from _peers import by_scikeras, by_skposter, images
 

@@ -46,7 +46,7 @@ class Peak(threading.Thread):
 
 
 def worker(who, case, path):
-    import skposter._tensorflow  # noqa: F401, isort: skip
+    import skposter._keras.tensorflow  # noqa: F401, isort: skip
     from _peers import by_keras, by_scikeras, by_skposter
 
     X = np.load(path, mmap_mode="r")

@@ -31,7 +31,7 @@ def resident():
 
 
 def worker(who, network_params, fits):
-    import skposter._tensorflow  # noqa: F401, isort: skip
+    import skposter._keras.tensorflow  # noqa: F401, isort: skip
     import keras
     from _peers import by_scikeras, by_skposter, images
 

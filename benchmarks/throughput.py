@@ -12,7 +12,7 @@ import argparse
 import statistics
 import time
 
-import skposter._tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
+import skposter._keras.tensorflow  # noqa: F401, isort: skip, TensorFlow without its start-up lines
 import _report
 import keras
 import numpy as np

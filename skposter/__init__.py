@@ -15,15 +15,15 @@ from importlib import import_module
 from skposter._version import __version__
 
 _MODULE_OF = {
-    "ImageLoader": "image_loader",
-    "LazyImages": "lazy_images",
+    "ImageLoader": "images",
+    "LazyImages": "images",
     "MultiLabelImageClassifier": "classifier",
-    "TunedThresholdsClassifierCV": "threshold_classifiers",
-    "FixedThresholdsClassifier": "threshold_classifiers",
+    "TunedThresholdsClassifierCV": "thresholds",
+    "FixedThresholdsClassifier": "thresholds",
     "AveragingClassifier": "averaging",
     "save": "persistence",
     "load": "persistence",
-    "export": "exporting",
+    "export": "persistence",
 }
 _SUBMODULES = [
     "averaging",
@@ -31,9 +31,7 @@ _SUBMODULES = [
     "datasets",
     "display",
     "exceptions",
-    "exporting",
-    "image_loader",
-    "lazy_images",
+    "images",
     "losses",
     "memory",
     "metrics",
@@ -41,7 +39,6 @@ _SUBMODULES = [
     "networks",
     "persistence",
     "thresholds",
-    "threshold_classifiers",
 ]
 
 __all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]

@@ -18,10 +18,10 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skposter._averages import mean_of_log_odds
-from skposter._label_scores import label_scores
-from skposter._label_values import per_label
-from skposter._thresholds_classifier import ThresholdsClassifier
+from skposter._labels.log_odds import mean_of_log_odds
+from skposter._labels.per_label import per_label
+from skposter._labels.probabilities import label_scores
+from skposter.thresholds import ThresholdsClassifier
 
 __all__ = ["AveragingClassifier"]
 

@@ -15,23 +15,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skposter import _forks  # noqa: F401, it notices forks from now on
-from skposter._label_predictions import LabelPredictionsMixin
-from skposter._label_values import combined_weights, per_label, positive_weights
-from skposter._objectives import parse_objective
-from skposter._parameters import SpelledParametersMixin
-from skposter._pickling import VersionedPickleMixin
-from skposter._training_data import ImagesOfPart, Part, fingerprint_of_images, hold_out
-from skposter._training_memory import recall
-from skposter._validation import (
+from skposter._estimators.pickling import VersionedPickleMixin
+from skposter._estimators.spelling import SpelledParametersMixin
+from skposter._keras import forks as _forks  # noqa: F401, it notices forks from now on
+from skposter._labels.per_label import combined_weights, per_label, positive_weights
+from skposter._training.checks import (
     check_images,
     check_labels,
     check_same_labels,
     check_sample_weight,
     warn_about_rare_labels,
 )
+from skposter._training.memory import recall
+from skposter._training.parts import ImagesOfPart, Part, fingerprint_of_images, hold_out
 from skposter.exceptions import TrainingDivergedError
 from skposter.networks import build_network, builder_params
+from skposter.thresholds import LabelPredictionsMixin, parse_objective
 
 __all__ = ["MultiLabelImageClassifier"]
 
@@ -524,8 +523,8 @@ class MultiLabelImageClassifier(
 
     def _train(self, training, validation, *, epochs, schedule="constant", centre=False):
         """Train `epochs` more and keep what was learned."""
-        from skposter._recipe import Recipe, RunOptions
-        from skposter._transfer import train_in_phases
+        from skposter._training.recipe import Recipe, RunOptions
+        from skposter._training.transfer import train_in_phases
 
         builder_params = self._builder_params()
         fine_tune = builder_params.get("fine_tune") if builder_params.get("weights") else None
@@ -571,7 +570,7 @@ class MultiLabelImageClassifier(
         """Make the network for values that it gets from elsewhere."""
         params = self._builder_params()
         if params.get("weights") is not None:
-            from skposter._backbones import ELSEWHERE
+            from skposter.networks import ELSEWHERE
 
             params = {**params, "weights": ELSEWHERE}
         return build_network(self.network, {**self._meta(), **meta}, params)

@@ -7,7 +7,7 @@ settings than the defaults: ``loss=AsymmetricLoss(gamma_negative=2)``.
 
 from __future__ import annotations
 
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
 
 __all__ = ["AsymmetricLoss"]
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from skposter import MultiLabelImageClassifier
-from skposter._augmentation import STRENGTHS, augmentation_layers
-from skposter._batches import ImageBatches
-from skposter._tensorflow import keras
-from skposter._training_data import Part
+from skposter._keras.tensorflow import keras
+from skposter._training.batches import ImageBatches
+from skposter._training.parts import Part
 from skposter.networks import build_network
+from skposter.networks._augmentation import STRENGTHS, augmentation_layers
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(6, 16, 12, 3)).astype(np.uint8)
 

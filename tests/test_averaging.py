@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skposter import TunedThresholdsClassifierCV
-from skposter._averages import mean_of_log_odds
+from skposter._labels.log_odds import mean_of_log_odds
 from skposter.averaging import AveragingClassifier
 
 

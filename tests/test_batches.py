@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skposter import ImageLoader
-from skposter._batches import ImageBatches
-from skposter._training_data import Part
+from skposter._training.batches import ImageBatches
+from skposter._training.parts import Part
 
 RNG = np.random.default_rng(0)
 N_IMAGES, N_LABELS = 7, 2

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skposter import MultiLabelImageClassifier
-from skposter._centring import log_odds_offsets
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
+from skposter._training.centring import log_odds_offsets
 
 
 def sigmoid(z):

@@ -12,8 +12,8 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import skposter
-from skposter._checkpoints import Checkpoint, Progressed
-from skposter._durable_files import write_durably
+from skposter._files.durable import write_durably
+from skposter._training.checkpoints import Checkpoint, Progressed
 
 TRAIN = """
 import sys
@@ -133,7 +133,7 @@ def test_what_cannot_be_found_again_is_told(tiny_classifier, colour_images, tmp_
     classifier = tiny_classifier(epochs=1, random_state=None, checkpoint_dir=tmp_path)
     with pytest.warns(UserWarning, match="checkpoint_dir finds nothing again without a random"):
         classifier.fit(*colour_images)
-    from skposter._tensorflow import keras
+    from skposter._keras.tensorflow import keras
 
     classifier = tiny_classifier(
         epochs=1, callbacks=[keras.callbacks.Callback()], checkpoint_dir=tmp_path / "unused"

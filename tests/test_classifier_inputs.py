@@ -275,7 +275,7 @@ def test_class_weight_is_a_weight_of_positives_per_label(tiny_classifier, colour
 
 
 def test_balanced_weights_are_bounded_by_the_number_of_images():
-    from skposter._label_values import combined_weights, positive_weights
+    from skposter._labels.per_label import combined_weights, positive_weights
 
     rng = np.random.default_rng(0)
     y = (rng.random((200, 25)) < np.linspace(0, 1, 25)).astype(np.float32)

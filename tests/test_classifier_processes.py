@@ -188,7 +188,7 @@ def test_a_fork_after_tensorflow_was_used_fails_at_once(run_python):
 
 
 @needs_proc
-@pytest.mark.parametrize("first", ["skposter._tensorflow", "tensorflow"])
+@pytest.mark.parametrize("first", ["skposter._keras.tensorflow", "tensorflow"])
 def test_freed_memory_is_used_again(run_python, first):
     """TensorFlow's data sets make glibc hand it back, and what comes next is on new pages."""
     done = run_python(

@@ -18,9 +18,9 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from skposter import ImageLoader, TunedThresholdsClassifierCV
-from skposter._tensorflow import keras
-from skposter.cli import main
+from skposter._keras.tensorflow import keras
 from skposter.commands import train as train_command
+from skposter.commands._main import main
 from skposter.commands._models import FittedModel
 from skposter.datasets import load_image_csv, make_posters
 
@@ -317,7 +317,7 @@ def test_help_version_and_wrong_arguments_do_not_wait_for_tensorflow(run_python)
     run_python(
         """
         import sys
-        from skposter.cli import main
+        from skposter.commands._main import main
 
         assert main(["--version"]) == 0
         for command in ("demo", "train", "predict", "evaluate", "check"):

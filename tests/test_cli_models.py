@@ -8,7 +8,7 @@ import joblib
 import pytest
 
 import skposter
-from skposter.cli import main
+from skposter.commands._main import main
 
 
 @pytest.fixture(scope="module")

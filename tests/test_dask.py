@@ -19,7 +19,7 @@ from skposter import MultiLabelImageClassifier
 
 
 def count_trainings(log):
-    from skposter import _keras
+    from skposter._training import keras_fit as _keras
 
     run = _keras._run
 

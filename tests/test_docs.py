@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import skposter
-from skposter.cli import build_parser
+from skposter.commands._main import build_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -135,7 +135,7 @@ def test_the_ending_names_the_format(fitted_classifier, tmp_path):
 
 
 def test_what_predicts_something_else_is_not_kept(fitted_classifier, tmp_path, monkeypatch):
-    from skposter._export_formats import FORMATS
+    from skposter.persistence._export_formats import FORMATS
 
     ending, write, run = FORMATS["keras"]
 

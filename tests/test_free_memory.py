@@ -2,7 +2,7 @@
 
 import pytest
 
-from skposter._free_memory import check_fits, free_memory
+from skposter.images._free_memory import check_fits, free_memory
 
 GIB = 2**30
 
@@ -58,9 +58,9 @@ def test_this_machine_has_some():
 
 
 def test_only_what_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr("skposter._free_memory.free_memory", lambda: GIB)
+    monkeypatch.setattr("skposter.images._free_memory.free_memory", lambda: GIB)
     check_fits((1, 2**15, 2**15, 1), "")
     with pytest.raises(MemoryError, match=r"1\.0 GiB, and 1\.0 GiB of memory are free\. Advice"):
         check_fits((1, 2**15, 2**15 + 1, 1), "Advice.")
-    monkeypatch.setattr("skposter._free_memory.free_memory", lambda: None)
+    monkeypatch.setattr("skposter.images._free_memory.free_memory", lambda: None)
     check_fits((10**9, 1000, 1000, 3), "")

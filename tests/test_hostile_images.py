@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skposter import ImageLoader
-from skposter._pixels import PixelOptions, UnreadableImage, load_pixels
 from skposter.exceptions import ImageLoadError, ImageLoadWarning
+from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels
 
 OPTIONS = PixelOptions(size=(32, 24))
 
@@ -87,7 +87,7 @@ def test_no_file_takes_200_mb_or_hangs(corpus, run_python):
     run_python(
         f"""
         import os, pathlib, signal
-        from skposter._pixels import PixelOptions, UnreadableImage, load_pixels
+        from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels
 
         def memory(field):
             text = pathlib.Path("/proc/self/status").read_text()

@@ -15,8 +15,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator_cloneable, check_mixin_order
 from sklearn.utils.validation import check_is_fitted
 
-from skposter import ImageLoader, LazyImages, _free_memory
+from skposter import ImageLoader, LazyImages
 from skposter.exceptions import ImageLoadError, ImageLoadWarning
+from skposter.images import _free_memory
 
 COLOURS = [(200, 10, 20), (30, 180, 40), (50, 60, 220)]
 
@@ -263,7 +264,7 @@ def test_verify_of_good_images_is_an_empty_table(loader, paths):
 
 
 def test_an_interrupt_stops_the_threads(paths, monkeypatch):
-    from skposter import _decoding
+    from skposter.images import _decoding
 
     seen = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skposter._label_scores import label_scores
+from skposter._labels.probabilities import label_scores
 
 
 class Saying:

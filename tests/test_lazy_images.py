@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 
-from skposter import ImageLoader, LazyImages, _decoding
-from skposter._prefetch import prefetched
+from skposter import ImageLoader, LazyImages
 from skposter.exceptions import ImageLoadError
+from skposter.images import _decoding
+from skposter.images._prefetch import prefetched
 
 
 @pytest.fixture

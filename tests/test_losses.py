@@ -4,8 +4,8 @@ import joblib
 import numpy as np
 import pytest
 
-from skposter._losses import LabelWeightedLoss, loss_key, loss_of
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
+from skposter._training.losses import LabelWeightedLoss, loss_key, loss_of
 from skposter.losses import AsymmetricLoss
 
 Y = np.array([[1, 0, 1], [0, 0, 1]], dtype=np.float32)

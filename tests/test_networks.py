@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skposter import MultiLabelImageClassifier
-from skposter._averages import mean_of_log_odds
+from skposter._labels.log_odds import mean_of_log_odds
 from skposter.networks import NETWORKS, build_network, builder_params
 
 META = {

@@ -18,10 +18,11 @@ from sklearn.preprocessing import StandardScaler
 
 import skposter
 from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
-from skposter._artifact_container import read_container
+from skposter._estimators.versions import library_versions
 from skposter.averaging import AveragingClassifier
 from skposter.exceptions import ArtifactError
 from skposter.persistence import read_card
+from skposter.persistence._container import read_container
 
 PREDICT = """
 import sys
@@ -200,12 +201,12 @@ def test_a_model_that_comes_back_differently_is_not_written(
     tmp_path, fitted_classifier, monkeypatch
 ):
     def load_something_else(path):
-        other = skposter.persistence._restored
+        other = skposter.persistence._save_load._restored
         model, _ = other(*_parts(path))
         model.tta = not model.tta
         return model
 
-    monkeypatch.setattr("skposter.persistence.load", load_something_else)
+    monkeypatch.setattr("skposter.persistence._save_load.load", load_something_else)
     with pytest.raises(ArtifactError, match="predicts differently"):
         skposter.save(fitted_classifier, tmp_path / "model.skposter")
     assert not os.listdir(tmp_path)
@@ -213,12 +214,16 @@ def test_a_model_that_comes_back_differently_is_not_written(
 
 def _parts(path):
     manifest, members = read_container(path)
-    return manifest, skposter._safetensors.unpack_arrays(members["arrays.safetensors"])
+    return manifest, skposter._files.safetensors.unpack_arrays(members["arrays.safetensors"])
 
 
 def test_other_library_versions_warn(tmp_path, fitted_classifier, monkeypatch):
-    then = {**skposter._library_versions.library_versions(), "skposter": "0.0.1", "pillow": "9.5.0"}
-    monkeypatch.setattr("skposter.persistence.library_versions", lambda: then)
+    then = {
+        **library_versions(),
+        "skposter": "0.0.1",
+        "pillow": "9.5.0",
+    }
+    monkeypatch.setattr("skposter.persistence._save_load.library_versions", lambda: then)
     message = "The model in .* was saved with skposter 0.0.1 .*, pillow 9.5.0"
     with pytest.warns(InconsistentVersionWarning, match=message):  # its check loads it already
         path = _saved(fitted_classifier, tmp_path)

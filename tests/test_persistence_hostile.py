@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import skposter
-from skposter._artifact_container import ARRAYS, CARD, read_container, write_container
-from skposter._network_shapes import shapes_of
-from skposter._safetensors import pack_arrays, unpack_arrays
+from skposter._files.safetensors import pack_arrays, unpack_arrays
+from skposter._keras.shapes import shapes_of
 from skposter.exceptions import ArtifactError
 from skposter.persistence import read_card
+from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
 
 MEMORY = 200 * 2**20
 

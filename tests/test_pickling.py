@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 import skposter
 from skposter import ImageLoader, MultiLabelImageClassifier, TunedThresholdsClassifierCV
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
 
 USERS_MODULE = """
 import keras
@@ -161,8 +161,8 @@ def test_training_goes_on_exactly_where_the_optimizer_state_was_kept(
 def test_another_version_warns_in_scikit_learns_way(fitted_classifier, monkeypatch):
     def dumped(**versions):
         with monkeypatch.context() as other:
-            then = {**skposter._library_versions.library_versions(), **versions}
-            other.setattr("skposter._pickling.library_versions", lambda: then)
+            then = {**skposter._estimators.versions.library_versions(), **versions}
+            other.setattr("skposter._estimators.pickling.library_versions", lambda: then)
             return pickle.dumps(fitted_classifier)
 
     pickle.loads(dumped())  # warnings are errors

@@ -16,9 +16,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from test_lazy_images import Brightness
 
-from skposter import ImageLoader, _decoding, _file_lock, _pixel_cache
-from skposter._file_lock import locked
+from skposter import ImageLoader
 from skposter.exceptions import ImageLoadError
+from skposter.images import _cache as _pixel_cache
+from skposter.images import _decoding
+from skposter.images import _lock as _file_lock
+from skposter.images._lock import locked
 
 N = 40
 SIZE = (12, 8)
@@ -369,7 +372,10 @@ def test_threads_decode_each_image_once(loader, paths, plain, decoded, small_ste
 TRANSFORM = """
 import sys, time
 import numpy as np
-from skposter import ImageLoader, _decoding, _file_lock, _pixel_cache
+from skposter import ImageLoader
+from skposter.images import _decoding
+from skposter.images import _lock as _file_lock
+from skposter.images import _cache as _pixel_cache
 
 out, cache_dir, delay, *paths = sys.argv[1:]
 _decoding._FILL_BYTES = 4 * {row_bytes}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from skposter._image_files import quiet_pillow
-from skposter._pixels import RESAMPLE, PixelOptions, UnreadableImage, load_pixels
+from skposter.images._opening import quiet_pillow
+from skposter.images._pixels import RESAMPLE, PixelOptions, UnreadableImage, load_pixels
 
 
 def encoded(image, format="PNG", **options):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skposter._schedules import CosineRate, cosine_share
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
+from skposter._training.schedules import CosineRate, cosine_share
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 100])

@@ -32,10 +32,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
 from skposter import FixedThresholdsClassifier, TunedThresholdsClassifierCV
-from skposter._cross_fitting import parts_to_hold_out
 from skposter.exceptions import LabelWarning
 from skposter.model_selection import MultiLabelStratifiedKFold
 from skposter.thresholds import apply_thresholds, choose_thresholds, objective_score
+from skposter.thresholds._cross_fitting import parts_to_hold_out
 
 LINEAR = OneVsRestClassifier(LogisticRegression())
 NEIGHBOURS = KNeighborsClassifier()

@@ -35,7 +35,7 @@ def classifier(tmp_path):
 @pytest.fixture
 def trainings(monkeypatch):
     """Count the networks that are really trained in this process."""
-    from skposter import _keras
+    from skposter._training import keras_fit as _keras
 
     counted = []
     run = _keras._run
@@ -171,7 +171,7 @@ def test_callbacks_and_losses_of_the_users_own_are_trained_each_time(data, class
 
 
 def test_an_interrupted_training_is_not_kept(data, classifier, monkeypatch):
-    from skposter import _keras
+    from skposter._training import keras_fit as _keras
 
     def interrupted(*args):
         classifier, _ = run(*args)
@@ -204,7 +204,8 @@ def test_two_processes_share_the_work(tmp_path):
         """
         import sys, numpy as np
         from sklearn.model_selection import GridSearchCV, KFold
-        from skposter import MultiLabelImageClassifier, _keras
+        from skposter import MultiLabelImageClassifier
+        from skposter._training import keras_fit as _keras
 
         folder, log = sys.argv[1:]
         run = _keras._run

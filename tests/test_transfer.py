@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from skposter import MultiLabelImageClassifier
-from skposter._backbones import BACKBONES, FEATURES, _preprocessed
-from skposter._tensorflow import keras
+from skposter._keras.tensorflow import keras
 from skposter.memory import list_memory
 from skposter.networks import NETWORKS, build_network
+from skposter.networks._backbones import BACKBONES, FEATURES, _preprocessed
 
 SHAPE = (32, 32, 3)
 REAL_WEIGHTS = os.environ.get("SKPOSTER_WEIGHTS", "")  # MobileNet 0.25, without its top

@@ -1,5 +1,5 @@
-"""The commands of :mod:`skposter.cli`, one module each.
+"""The command: a handful of library calls each."""
 
-A command module has ``SUMMARY`` and ``DESCRIPTION`` for the help, ``add_arguments(parser)``, and
-``run(args)``, which prints its results and returns an exit status or None for success.
-"""
+from skposter.commands._main import main
+
+__all__ = ["main"]

@@ -136,7 +136,7 @@ def save_model(pipeline, path):
         return
     import joblib
 
-    from skposter._durable_files import write_durably
+    from skposter._files.durable import write_durably
 
     write_durably(path, partial(joblib.dump, pipeline))
 

@@ -23,7 +23,7 @@ def run(args):
 
         card = read_card(args.model)
     else:
-        from skposter._model_card import model_card
+        from skposter.persistence import model_card
 
         card = model_card(load_model(args.model).pipeline)
     print(card, end="")

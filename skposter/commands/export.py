@@ -36,7 +36,7 @@ def add_arguments(parser):
 
 def run(args):
     """Run the command."""
-    from skposter.exporting import export
+    from skposter.persistence import export
 
     model = load_model(args.model)
     try:

@@ -54,7 +54,7 @@ def list_images(names):
     DataError
         If a folder holds no image.
     """
-    from skposter.datasets._image_folder import ImageFolder
+    from skposter.datasets import ImageFolder
 
     paths = []
     for name in names:

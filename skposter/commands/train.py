@@ -196,7 +196,7 @@ def print_validation_scores(pipeline, data):
 
 def network(text):
     """Parse the name of a network."""
-    from skposter._parameters import did_you_mean
+    from skposter._estimators.spelling import did_you_mean
     from skposter.networks import NETWORKS
 
     if text not in NETWORKS:
@@ -227,7 +227,7 @@ def positive_int(text):
 
 def threshold(text):
     """Parse a number or the name of an objective."""
-    from skposter._objectives import parse_objective
+    from skposter.thresholds import parse_objective
 
     try:
         return float(text)

@@ -1,0 +1,1 @@
+"""What every estimator here shares: spelling help, versions in pickles, the walk inside a model."""

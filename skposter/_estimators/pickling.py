@@ -1,0 +1,169 @@
+"""What an estimator needs so that a pickle of it can be loaded elsewhere.
+
+pickle writes a function as the name of its module, which cannot be loaded where that module is
+missing, and refuses one that has no name to be found by. SciKeras makes Keras write its objects as
+descriptions, which can be written but never be read again if their class is not registered. Here a
+function or class travels by name and may be missing as long as nobody calls it, and travels as
+code (cloudpickle) if no module has it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from importlib import import_module
+
+import cloudpickle
+
+from skposter._estimators.versions import library_versions, warn_about_versions
+
+__all__ = ["MissingObject", "PickledByName", "VersionedPickleMixin", "portable"]
+
+
+class VersionedPickleMixin:
+    """Write library versions and portable parameters into pickles, and warn about other versions.
+
+    scikit-learn does the former for its own estimators only.
+    """
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())  # type: ignore[call-overload]
+        for name in self._get_param_names():  # type: ignore[attr-defined]
+            if name in state:
+                state[name] = portable(state[name], f"{type(self).__name__}({name}=...)")
+        return {**state, "_versions": library_versions()}
+
+    def __setstate__(self, state):
+        state = {name: original(value) for name, value in state.items()}
+        versions = state.pop("_versions", {})
+        warn_about_versions(type(self).__name__, versions, ("skposter", "keras", "tensorflow"))
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+class MissingObject:
+    """Stands for a function or class whose code is not there; calling it says so.
+
+    Parameters
+    ----------
+    name : str
+        Where it was.
+    reason : str
+        Why it cannot be had.
+    """
+
+    def __init__(self, name, reason):
+        self.name = name
+        self.reason = reason
+
+    def __call__(self, *args, **kwargs):
+        """Raise ImportError."""
+        raise ImportError(
+            f"{self.name} was given to this estimator when it was fitted, and cannot be loaded "
+            f"here ({self.reason}). Make it importable, or set the parameter anew and fit again."
+        )
+
+    def __repr__(self):
+        return f"<missing {self.name}>"
+
+
+class PickledByName:
+    """Wraps a function, class or Keras object for the time of its pickling.
+
+    Loading gives the object itself, as copying does.
+    """
+
+    def __init__(self, value, owner):
+        self.value = value
+        self.owner = owner
+
+    def __deepcopy__(self, memo):
+        return self.value
+
+    def __reduce__(self):
+        if not _is_code(self.value):
+            return _keras_object, _described(self.value, self.owner)
+        module, name = self.value.__module__, self.value.__qualname__
+        if module != "__main__" and _find(module, name) is self.value:
+            return _by_name, (module, name)
+        try:
+            return _by_value, (f"{module}.{name}", cloudpickle.dumps(self.value))
+        except Exception as error:  # whatever its variables raise
+            raise pickle.PicklingError(
+                f"{self.owner} cannot be saved: {module}.{name} is in no module that could be "
+                f"imported, and holds something that cannot be pickled ({error}). Define it at "
+                "the top of a module, and create in it what it needs."
+            ) from error
+
+
+def portable(value, owner):
+    """Return something to pickle in place of `value`; `owner` is named in errors."""
+    if _is_code(value) or _is_keras_object(value):
+        return PickledByName(value, owner)
+    return value
+
+
+def original(value):
+    """Undo `portable` where nothing was pickled in between."""
+    return value.value if isinstance(value, PickledByName) else value
+
+
+def _is_code(value):
+    return hasattr(value, "__qualname__") and hasattr(value, "__module__")
+
+
+def _is_keras_object(value):
+    return hasattr(value, "get_config") and any(
+        base.__module__.partition(".")[0] == "keras" for base in type(value).__mro__
+    )
+
+
+def _find(module, name):
+    value = sys.modules.get(module)
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def _by_name(module, name):
+    try:
+        import_module(module)
+    except ImportError as error:
+        return MissingObject(f"{module}.{name}", error)
+    found = _find(module, name)
+    return MissingObject(f"{module}.{name}", "no such name") if found is None else found
+
+
+def _by_value(name, code):
+    try:
+        return cloudpickle.loads(code)
+    except Exception as error:  # code of another Python version fails in many ways
+        return MissingObject(name, error)
+
+
+def _described(value, owner):
+    """Return Keras' description of an object and its class, if it can be made from them again."""
+    from skposter._keras.tensorflow import keras
+
+    description = keras.saving.serialize_keras_object(value)
+    name = keras.saving.get_registered_name(type(value))
+    builtin = type(value).__module__.partition(".")[0] == "keras"
+    classes = {} if builtin else {name: type(value)}
+    try:
+        keras.saving.deserialize_keras_object(description, custom_objects=classes)
+    except Exception as error:
+        raise pickle.PicklingError(
+            f"{owner} cannot be saved: Keras cannot make {type(value).__name__} from its "
+            f"description again ({str(error)[:300]}). Give it a get_config() with all arguments of "
+            "its constructor, and register custom parts with "
+            "keras.saving.register_keras_serializable()."
+        ) from error
+    return description, {name: PickledByName(cls, owner) for name, cls in classes.items()}
+
+
+def _keras_object(description, classes):
+    from skposter._keras.tensorflow import keras
+
+    try:
+        return keras.saving.deserialize_keras_object(description, custom_objects=classes)
+    except Exception as error:  # Keras wraps what goes wrong in various errors
+        return MissingObject(description["class_name"], error)

@@ -1,0 +1,1 @@
+"""Files that other packages write and read: durable writing, arrays, checked JSON."""

@@ -1,0 +1,1 @@
+"""Training a network: the only package that knows SciKeras and ``Model.fit``."""

@@ -1,0 +1,153 @@
+"""Training in two phases: the head alone on features that are computed once, then the layers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from skposter._keras import pool
+from skposter._keras.tensorflow import keras
+from skposter._training.keras_fit import first_network, train
+from skposter._training.memory import recall
+from skposter._training.parts import Part, fingerprint_of_images
+from skposter._training.trained_network import TrainedNetwork
+from skposter.networks import FEATURES
+
+__all__ = ["train_in_phases"]
+
+HEAD_LEARNING_RATE = 2e-3
+
+
+def train_in_phases(
+    build, training, validation, recipe, options, *, fine_tune, head_epochs, start=None
+):
+    """Train the head of a pre-trained network, then also the layers that `fine_tune` names.
+
+    Parameters
+    ----------
+    build, training, validation, options, start
+        As in :func:`skposter._training.keras_fit.train`.
+    recipe : Recipe
+        How to train the layers; with ``fine_tune="none"``, the head.
+    fine_tune : {"all", "last", "none"} or None
+        With ``"none"`` only the head is trained. None: the network starts from random weights, so
+        there is one phase.
+    head_epochs : int
+        How long otherwise, before the layers are trained along with it. A training that goes on
+        from `start` leaves it out.
+
+    Returns
+    -------
+    classifier : ImageKerasClassifier
+        With ``network_`` and ``history_``; the history is that of the last phase.
+    interrupted : bool
+        Whether Ctrl-C ended the training early, in either phase.
+    """
+    network = start
+    only_head = fine_tune == "none"
+    if only_head or (fine_tune is not None and start is None and head_epochs):
+        if network is None:
+            network = first_network(build, training, recipe)
+        classifier, interrupted = train_head(
+            network,
+            training,
+            validation,
+            recipe if only_head else _head_recipe(recipe, head_epochs),
+            options if only_head else replace(options, callbacks=None),
+        )
+        if only_head or interrupted:
+            return classifier, interrupted
+        network = replace(classifier.network_, optimizer_state=None)
+    return train(build, training, validation, recipe, options, start=network)
+
+
+def train_head(network, training, validation, recipe, options):
+    """Train what follows the features of `network` on the features of plain images.
+
+    Augmentation and MixUp act on images, so they have no part in it.
+
+    Returns
+    -------
+    classifier : ImageKerasClassifier
+        Its ``network_`` is the whole network with the trained head, its optimizer's state that of
+        the head.
+    interrupted : bool
+    """
+    model = network.to_keras()
+    extractor = _described(keras.Model(model.inputs, model.get_layer(FEATURES).output))
+    training = _featured(extractor, training, recipe.batch_size, options.memory)
+    if validation is not None:
+        validation = _featured(extractor, validation, recipe.batch_size, options.memory)
+    recipe = replace(recipe, mixup=0.0)
+    head = first_network(lambda: _head_of(model), training, recipe)
+    if network.optimizer == head.optimizer and len(model.trainable_variables) == 2:
+        head = replace(head, optimizer_state=network.optimizer_state)
+    classifier, interrupted = train(
+        head.untrained, training, validation, recipe, options, start=head
+    )
+    trained = classifier.network_
+    _copy(trained.to_keras().layers[1:], model)
+    classifier.network_ = replace(
+        network,
+        variables=pool.values_of(pool.network_variables(model)),
+        optimizer_state=trained.optimizer_state,
+    )
+    return classifier, interrupted
+
+
+def _head_recipe(recipe, epochs):
+    return replace(
+        recipe,
+        optimizer="adam",
+        learning_rate=HEAD_LEARNING_RATE,
+        epochs=epochs,
+        patience=None,
+        first_epoch=0,
+        centre=False,
+    )
+
+
+def _described(model):
+    """Return a Keras model as a network that only predicts."""
+    config = json.dumps(keras.saving.serialize_keras_object(model))
+    return TrainedNetwork(
+        key=hashlib.sha256(pool.canonical(config).encode()).hexdigest(),
+        config=config,
+        build=None,
+        variables=pool.values_of(pool.network_variables(model)),
+    )
+
+
+def _featured(extractor, part, batch_size, memory):
+    """Return the part with features for images; all rows of X, which parts may share."""
+    key = None
+    if memory is not None:
+        key = [extractor.fingerprint(), fingerprint_of_images(part.X), batch_size]
+    features = recall(
+        memory,
+        "features",
+        key,
+        lambda: extractor.predict_proba(part.X, batch_size),
+        description=f"of {len(part.X)} images",
+    )
+    return Part(features, part.y, part.rows, part.weight)
+
+
+def _head_of(model):
+    """Return the layers after the features, with their weights, as a network of its own."""
+    names = [layer.name for layer in model.layers]
+    tail = model.layers[names.index(FEATURES) + 1 :]
+    features = keras.Input(model.get_layer(FEATURES).output.shape[1:], name=FEATURES)
+    x = features
+    for layer in tail:
+        x = type(layer).from_config(layer.get_config())(x)
+    head = keras.Model(features, x, name="head")
+    _copy(tail, head)
+    return head
+
+
+def _copy(layers, model):
+    """Give the layers of the same names in `model` the weights and random states of `layers`."""
+    for layer in layers:
+        pool.assign(model.get_layer(layer.name).variables, pool.values_of(layer.variables))

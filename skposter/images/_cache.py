@@ -1,0 +1,347 @@
+"""Decoded pixels on disk, shared by folds, candidates, predictions and processes.
+
+Layout of a cache folder::
+
+    v1-224x160x3-<digest of the loader's settings>/
+        settings.txt             what the digest stands for
+        <shard>.rows             decoded images one after the other, all of one size
+        <shard>.index            one 24-byte record a row
+    lock
+
+A record is the key of an image (a digest of its path, size and modification time), the CRC-32 of
+its pixels and a check of the record itself. Rows are written before their record, and nothing is
+trusted on reading: a row counts only if what arrived in memory has its CRC, which is seeded with
+the key. So a writer may be killed at any byte, files may be damaged, deleted or swapped, and the
+worst that happens is that an image is decoded again. The lock is there to decode each image once,
+not for correctness.
+
+Rows are read into the caller's array (`readinto` from the page cache) instead of being mapped: a
+mapped shard would count as the process's memory, so that peak memory grew with the number of
+images, and a shard truncated by someone else would kill the process with SIGBUS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import struct
+import threading
+import time
+import warnings
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+from skposter.images._lock import locked
+
+__all__ = ["PixelCache", "cache_usage", "clear_cache", "image_key", "open_cache"]
+
+_FORMAT = "v1"
+_RECORD = struct.Struct("<16sII")
+_SHARD_BYTES = 1 << 26
+_SETTLED_NS = 20_000_000
+_TOUCH_EVERY_S = 60.0
+_LOCK_PATIENCE_S = 60.0
+
+
+def open_cache(directory, limit, row_shape, settings):
+    """Return this process's cache of rows of `row_shape` (uint8) decoded with `settings` (str)."""
+    return _open_cache(os.path.abspath(directory), limit, tuple(row_shape), settings, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _open_cache(directory, limit, row_shape, settings, _process):
+    return PixelCache(Path(directory), limit, row_shape, settings)
+
+
+def image_key(path):
+    """Return the 16-byte key of the file as it is now, or None if it is not there."""
+    try:
+        status = os.stat(path)
+        age = time.time_ns() - status.st_mtime_ns
+        if 0 <= age < _SETTLED_NS:
+            # Written within a tick of the file system's clock: a second write could leave the same
+            # time. Once the tick is over it cannot.
+            time.sleep((_SETTLED_NS - age) / 1e9)
+            status = os.stat(path)
+        text = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"
+    except (OSError, ValueError):
+        return None
+    return hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
+
+
+def cache_usage(directory):
+    """Return the number of bytes that the pixel caches in `directory` take."""
+    total = 0
+    for folder in _folders(Path(directory)):
+        for file in folder.iterdir():
+            with contextlib.suppress(OSError):
+                total += file.stat().st_size
+    return total
+
+
+def clear_cache(directory):
+    """Delete all pixel caches in `directory`, and nothing else."""
+    for folder in _folders(Path(directory)):
+        shutil.rmtree(folder, ignore_errors=True)
+    _open_cache.cache_clear()
+
+
+def _folders(directory):
+    return [
+        folder for folder in directory.glob(f"{_FORMAT}-*") if (folder / "settings.txt").exists()
+    ]
+
+
+def _shards(directory):
+    """Return (last use, bytes, path without suffix) of every shard, least recently used first."""
+    found = []
+    for folder in _folders(directory):
+        for index in folder.glob("*.index"):
+            rows = index.with_suffix(".rows")
+            with contextlib.suppress(OSError):
+                status = rows.stat()
+                size = status.st_size + index.stat().st_size
+                found.append((status.st_mtime, size, index.with_suffix("")))
+    return sorted(found)
+
+
+class PixelCache:
+    """Rows of one shape, decoded with one set of loader parameters."""
+
+    def __init__(self, directory, limit, row_shape, settings):
+        self.directory = directory
+        self.limit = limit
+        self.row_bytes = 1
+        for length in row_shape:
+            self.row_bytes *= length
+        self._row_cost = self.row_bytes + _RECORD.size
+        name = "x".join(map(str, row_shape))
+        digest = hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
+        self.folder = directory / f"{_FORMAT}-{name}-{digest}"
+        self._settings = settings
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._opened_at = time.time()
+        self._where: dict[bytes, tuple[str, int, int]] = {}
+        self._records_seen: dict[str, int] = {}
+        self._touched: dict[str, float] = {}
+        self._mutex = threading.Lock()
+        self.refresh()
+
+    def __contains__(self, key):
+        return key in self._where
+
+    # ----------------------------------------------------------------------------------------------
+    # Reading
+
+    def read(self, keys, out):
+        """Fill ``out[i]`` with the pixels of ``keys[i]`` and return the `i` that are not there.
+
+        Parameters
+        ----------
+        keys : list of (bytes or None)
+        out : ndarray of shape (n_keys, height, width, channels), dtype=uint8, C-contiguous
+
+        Returns
+        -------
+        missing : list of int
+            Rows never stored, and rows whose pixels no longer have their checksum.
+        """
+        missing: list[int] = []
+        by_shard: dict[str, list] = {}
+        for i, key in enumerate(keys):
+            place = self._where.get(key)
+            if place is None:
+                missing.append(i)
+            else:
+                by_shard.setdefault(place[0], []).append((place[1], i, key, place[2]))
+        for shard, rows in by_shard.items():
+            missing += self._read_shard(shard, sorted(rows), out)
+        return sorted(missing)
+
+    def _read_shard(self, shard, rows, out):
+        """Read (row, i, key, crc) of one shard; return the `i` that failed."""
+        missing = []
+        try:
+            with open(self.folder / f"{shard}.rows", "rb", buffering=0) as file:
+                for row, i, key, crc in rows:
+                    pixels = memoryview(out[i]).cast("B")
+                    file.seek(row * self.row_bytes)
+                    whole = file.readinto(pixels) == self.row_bytes
+                    if not whole or zlib.crc32(pixels, zlib.crc32(key)) != crc:
+                        self._forget(key, shard, row)
+                        missing.append(i)
+        except FileNotFoundError:
+            for row, _, key, _ in rows:
+                self._forget(key, shard, row)
+            return [i for _, i, _, _ in rows]
+        self._touch(shard)
+        return missing
+
+    def _forget(self, key, shard, row):
+        with self._mutex:
+            if self._where.get(key, (None, None))[:2] == (shard, row):
+                del self._where[key]
+
+    def _touch(self, shard):
+        """Note the use of a shard for the others, in its modification time."""
+        now = time.monotonic()
+        if now - self._touched.get(shard, -_TOUCH_EVERY_S) >= _TOUCH_EVERY_S:
+            self._touched[shard] = now
+            with contextlib.suppress(OSError):
+                os.utime(self.folder / f"{shard}.rows")
+
+    def refresh(self):
+        """Learn the rows that other processes have added; return whether there were any."""
+        with self._mutex:
+            before = len(self._where)
+            for shard, size in self._indexed_shards():
+                if size // _RECORD.size != self._records_seen.get(shard, 0):
+                    self._read_index(shard)
+            return len(self._where) > before
+
+    def _indexed_shards(self):
+        """Return (name, bytes of its index) of every shard, oldest first."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return sorted(
+                    (entry.name.removesuffix(".index"), entry.stat().st_size)
+                    for entry in entries
+                    if entry.name.endswith(".index")
+                )
+        except FileNotFoundError:
+            return []
+
+    def _read_index(self, shard):
+        seen = self._records_seen.get(shard, 0)
+        try:
+            with open(self.folder / f"{shard}.index", "rb") as file:
+                if os.fstat(file.fileno()).st_size < seen * _RECORD.size:
+                    seen = 0  # somebody cut it, and new records have taken the place of known ones
+                file.seek(seen * _RECORD.size)
+                content = file.read()
+        except FileNotFoundError:
+            return
+        whole = len(content) // _RECORD.size
+        for i, (key, crc, check) in enumerate(
+            _RECORD.iter_unpack(content[: whole * _RECORD.size]), start=seen
+        ):
+            if check == _check(key, crc, i):
+                self._where[key] = (shard, i, crc)
+        self._records_seen[shard] = seen + whole
+
+    # ----------------------------------------------------------------------------------------------
+    # Writing
+
+    @contextlib.contextmanager
+    def filling(self, keys):
+        """Be the only process that decodes; yields False when that could not be had in time.
+
+        While another process holds the lock its results are watched for: the wait ends early when
+        none of `keys` is missing any more, and lasts as long as new rows keep coming.
+        """
+
+        def enough():
+            progress = self.refresh()
+            return all(key in self._where for key in keys), progress
+
+        with contextlib.ExitStack() as stack:
+            try:
+                self._prepare_folder()
+                lock = locked(self.directory / "lock", _LOCK_PATIENCE_S, enough)
+                alone = stack.enter_context(lock)
+            except OSError:
+                alone = False  # a cache that may only be read
+            if alone:
+                self.refresh()
+            yield alone
+
+    def _prepare_folder(self):
+        """Make the folder, which somebody may have deleted under a running process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = self.folder / "settings.txt"
+        if not settings.exists():
+            settings.write_text(self._settings, encoding="utf-8")
+
+    def append(self, keys, rows):
+        """Store ``rows[i]`` under ``keys[i]``; call it inside `filling`.
+
+        A full disk, or a cache that is full of what is in use, is no error: the rows are then
+        decoded again next time.
+        """
+        new = {key: i for i, key in enumerate(keys) if key is not None and key not in self._where}
+        try:
+            while new:
+                wanted = min(self._rows_per_shard(), len(new))
+                fitting = self._make_room(wanted * self._row_cost) // self._row_cost
+                if fitting < 1:
+                    return
+                shard, first = self._open_shard()
+                room = min(self._rows_per_shard() - first, fitting)
+                part = [(key, new.pop(key)) for key in list(new)[:room]]
+                self._append_to(shard, first, part, rows)
+                with self._mutex:
+                    self._read_index(shard)
+        except OSError as error:
+            warnings.warn(
+                f"Decoded images are not kept in {self.folder}: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _rows_per_shard(self):
+        return max(1, min(_SHARD_BYTES, self.limit // 8) // self.row_bytes)
+
+    def _open_shard(self):
+        """Return the newest shard with room and its number of rows; a new name if all are full."""
+        shards = self._indexed_shards()
+        if shards:
+            name, size = shards[-1]
+            if size // _RECORD.size < self._rows_per_shard():
+                return name, size // _RECORD.size
+        # Never a name used before: another process may remember rows of a deleted shard.
+        return f"{time.time_ns():020d}-{os.urandom(4).hex()}", 0
+
+    def _append_to(self, shard, first, part, rows):
+        rows_file = self.folder / f"{shard}.rows"
+        with open(rows_file, "r+b", buffering=0, opener=_open_or_create) as file:
+            file.seek(first * self.row_bytes)
+            for _, i in part:
+                pixels = memoryview(rows[i]).cast("B")
+                written = 0
+                while written < len(pixels):
+                    written += file.write(pixels[written:])
+        records = bytearray()
+        for number, (key, i) in enumerate(part, start=first):
+            crc = zlib.crc32(memoryview(rows[i]).cast("B"), zlib.crc32(key))
+            records += _RECORD.pack(key, crc, _check(key, crc, number))
+        with open(self.folder / f"{shard}.index", "ab", buffering=0) as file:
+            # A writer that was killed may have left part of a record.
+            file.truncate(first * _RECORD.size)
+            file.write(records)
+
+    def _make_room(self, n_bytes):
+        """Delete least recently used shards until `n_bytes` fit; return how many do.
+
+        Shards used since this process opened the cache stay, by whomever: a pass over more images
+        than fit would otherwise push out, row by row, exactly what the next pass needs.
+        """
+        free = self.limit - cache_usage(self.directory)
+        for last_use, size, stem in _shards(self.directory):
+            if free >= n_bytes or last_use >= self._opened_at:
+                break
+            for path in (stem.with_suffix(".index"), stem.with_suffix(".rows")):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            free += size
+        return min(free, n_bytes)
+
+
+def _open_or_create(path, flags):
+    return os.open(path, flags | os.O_CREAT, 0o666)
+
+
+def _check(key, crc, number):
+    return zlib.crc32(key, zlib.crc32(struct.pack("<II", crc, number)))

@@ -1,0 +1,165 @@
+"""Networks of keras.applications under a head of our own, with their preprocessing inside."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+
+from skposter._estimators.spelling import did_you_mean
+
+__all__ = ["BACKBONES", "ELSEWHERE", "FEATURES", "backbone"]
+
+# In place of `weights` where the same network is to get its values otherwise.
+ELSEWHERE = "<elsewhere>"
+
+# The layer after which only the head follows: what comes out of it can be computed once.
+FEATURES = "features"
+
+# What each was trained on: pixels in [-1, 1], BGR minus the mean colour ("caffe"), standardised
+# RGB ("torch"), or plain pixels because the network itself begins with the conversion.
+BACKBONES = {
+    "convnext_tiny": ("ConvNeXtTiny", "inside"),
+    "densenet121": ("DenseNet121", "torch"),
+    "efficientnet_b0": ("EfficientNetB0", "inside"),
+    "efficientnet_v2_b0": ("EfficientNetV2B0", "inside"),
+    "inception_v3": ("InceptionV3", "centred"),
+    "mobilenet": ("MobileNet", "centred"),
+    "mobilenet_v2": ("MobileNetV2", "centred"),
+    "mobilenet_v3_large": ("MobileNetV3Large", "inside"),
+    "mobilenet_v3_small": ("MobileNetV3Small", "inside"),
+    "nasnet_mobile": ("NASNetMobile", "centred"),
+    "resnet50": ("ResNet50", "caffe"),
+    "resnet50_v2": ("ResNet50V2", "centred"),
+    "vgg16": ("VGG16", "caffe"),
+    "xception": ("Xception", "centred"),
+}
+_OURS = (
+    *("input_shape", "input_tensor", "include_top", "pooling", "classes", "name"),
+    *("classifier_activation", "include_preprocessing", "weights"),
+)
+
+
+def backbone(name, x, *, weights, fine_tune, options):
+    """Apply a network of keras.applications to images, and average its features over the image.
+
+    Parameters
+    ----------
+    name : str
+        A key of `BACKBONES`.
+    x : KerasTensor of shape (n, height, width, channels)
+        Pixels in [0, 255], RGB or grey.
+    weights : str, path or None
+        ``"imagenet"``, a file of weights without the top, or None to start from random weights.
+    fine_tune : {"all", "last", "none"}
+        Which of its layers training changes.
+    options : dict
+        Of the function in keras.applications.
+
+    Returns
+    -------
+    features : KerasTensor of shape (n, n_features)
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError, OSError
+        If an option is unknown, or weights are missing, of another network or not to be had.
+    """
+    if weights is None and fine_tune != "all":
+        raise ValueError(
+            f"fine_tune={fine_tune!r} keeps layers as they are, and with weights=None they are "
+            'random. Pass weights, or fine_tune="all".'
+        )
+    from skposter._keras.tensorflow import keras
+
+    layers = keras.layers
+    function, preprocessing = BACKBONES[name]
+    build = getattr(keras.applications, function)
+    _check_options(name, build, options)
+    if x.shape[-1] == 1:
+        x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
+    network = _with_weights(name, build, (*x.shape[1:3], 3), weights, options)
+    if weights is not None:
+        _freeze(network, fine_tune)
+    x = _preprocessed(x, preprocessing)
+    x = network(x)
+    return layers.GlobalAveragePooling2D(name=FEATURES)(x)
+
+
+def _check_options(name, build, options):
+    known = [option for option in inspect.signature(build).parameters if option not in _OURS]
+    for option in options:
+        if option not in known:
+            raise TypeError(
+                f"network={name!r} has no option {option!r}.{did_you_mean(option, known)} "
+                f"network_params may hold: {', '.join(known) or 'nothing'}."
+            )
+
+
+def _with_weights(name, build, input_shape, weights, options):
+    # The name is counted up when it is left to Keras, and is in the descriptions of the layers.
+    arguments = {"include_top": False, "input_shape": input_shape, "name": name, **options}
+    if "name" not in inspect.signature(build).parameters:
+        del arguments["name"]
+    if weights == "imagenet":
+        return _from_imagenet(name, build, arguments)
+    network = build(weights=None, **arguments)
+    if weights not in (None, ELSEWHERE):
+        _load(name, network, os.fspath(weights))
+    return network
+
+
+def _from_imagenet(name, build, arguments):
+    with warnings.catch_warnings():
+        # That there are none for this size: convolutions take those of 224 x 224.
+        warnings.filterwarnings("ignore", message=".*input_shape. is undefined or non-square")
+        try:
+            return build(weights="imagenet", **arguments)
+        except Exception as error:
+            if "URL fetch failure" not in str(error):
+                raise
+            raise OSError(
+                f"The ImageNet weights of network={name!r} could not be downloaded ({error}). "
+                "Download that file (with 'notop' or 'no_top' in its name) where there is a "
+                "network, and pass weights=PATH; or pass weights=None to start from random ones."
+            ) from error
+
+
+def _load(name, network, path):
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"weights={path!r} is not a file. Expected the path of Keras weights of "
+            f"network={name!r} without its top, 'imagenet' or None."
+        )
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise many kinds
+        raise ValueError(
+            f"The weights in {path!r} are not those of network={name!r} without its top, with the "
+            f"options in network_params ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _freeze(network, fine_tune):
+    """Keep layers as they are; batch normalisation among them keeps its statistics."""
+    sizes = [getattr(layer.output, "shape", ())[1:3] for layer in network.layers]
+    first = {"all": 0, "last": sizes.index(sizes[-1]), "none": len(sizes)}[fine_tune]
+    for layer in network.layers[:first]:
+        layer.trainable = False
+
+
+def _preprocessed(x, preprocessing):
+    from skposter._keras.tensorflow import keras
+
+    layers = keras.layers
+    if preprocessing == "centred":
+        return layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(x)
+    if preprocessing == "torch":
+        mean, deviation = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+        variance = tuple(value**2 for value in deviation)
+        return layers.Normalization(mean=mean, variance=variance, name="normalization")(x)
+    if preprocessing == "caffe":
+        x = keras.ops.flip(x, axis=-1)
+        mean, variance = (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)
+        return layers.Normalization(mean=mean, variance=variance, name="normalization")(x)
+    return x

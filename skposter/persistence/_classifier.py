@@ -1,0 +1,229 @@
+"""MultiLabelImageClassifier as JSON and arrays, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skposter._files.json_values import as_json, as_python, expect
+from skposter.exceptions import ArtifactError
+from skposter.persistence._params import (
+    check_attributes,
+    describe_params,
+    names_as_json,
+    restore_params,
+    restored_names,
+)
+from skposter.thresholds import parse_objective
+
+__all__ = ["describe", "restore"]
+
+_PLAIN = {"loss": "'binary_crossentropy'", "optimizer": "'adam'", "augmentation": "'none'"}
+_MAX_SIDE = 8_192
+_MAX_ACTIVATION = 2**29
+_LEARNED = (
+    "classes_",
+    "image_shape_",
+    "label_names_",
+    "label_frequencies_",
+    "history_",
+    "n_iter_",
+    "validation_indices_",
+    "keras_classifier_",
+    "_seeds",
+    "_training_summary",
+    "_validation_scores",
+)
+
+
+def describe(classifier, arrays, where):
+    """Return a classifier as JSON has it; see :mod:`skposter.persistence._estimators`."""
+    _check_no_code(classifier, where)
+    check_attributes(classifier, _LEARNED, where)
+    node = {"params": describe_params(classifier, where), "fitted": None}
+    if not hasattr(classifier, "keras_classifier_"):
+        return node
+    from skposter._keras.shapes import shapes_of
+
+    network = classifier.keras_classifier_.network_
+    names = shapes_of(classifier._build_untrained).arrays
+    for name, array in zip(names, network.variables, strict=True):
+        arrays[f"{where}.network/{name}"] = array
+    arrays[f"{where}.validation_indices"] = classifier.validation_indices_
+    if classifier._validation_scores is not None:
+        y_val, scores = classifier._validation_scores
+        arrays[f"{where}.validation/labels"] = y_val
+        arrays[f"{where}.validation/scores"] = scores
+    node["fitted"] = {
+        "image_shape": list(classifier.image_shape_),
+        "label_names": names_as_json(classifier.label_names_, where),
+        "label_frequencies": as_json(classifier.label_frequencies_, where),
+        "history": as_json(classifier.history_, where),
+        "n_iter": classifier.n_iter_,
+        "seeds": classifier._seeds,
+        "training": classifier._training_summary,
+    }
+    return node
+
+
+def _check_no_code(classifier, where):
+    for name in ("network", "loss", "optimizer", "augmentation", "callbacks"):
+        value = getattr(classifier, name)
+        if value is None or isinstance(value, str) or (name == "callbacks" and not value):
+            continue
+        what = getattr(value, "__qualname__", type(value).__qualname__)
+        if name == "network":
+            advice = "Use joblib.dump, which stores code and must be trusted by who loads it"
+        else:
+            plain = _PLAIN.get(name)
+            advice = f"It matters to training only: set_params({name}={plain}) before saving"
+        raise ArtifactError(
+            f"{where}: {name} is {what}, code of your own, and the file holds none. {advice}, or "
+            "use joblib.dump."
+        )
+
+
+def restore(node, arrays, where):
+    """Return the classifier of a file; see :mod:`skposter.persistence._estimators`."""
+    from skposter.classifier import MultiLabelImageClassifier
+    from skposter.networks import NETWORKS
+
+    params, fitted = expect(node, where, params=dict, fitted=(dict, type(None)))
+    if not isinstance(params.get("network"), str) or params["network"] not in NETWORKS:
+        raise ArtifactError(
+            f"{where}: network {str(params.get('network'))[:100]!r} is none of {sorted(NETWORKS)}."
+        )
+    classifier = restore_params(MultiLabelImageClassifier, params, where)
+    if fitted is None:
+        return classifier
+    shape, names, frequencies, history, n_iter, seeds, training = expect(
+        fitted,
+        where,
+        image_shape=list,
+        label_names=list,
+        label_frequencies=list,
+        history=dict,
+        n_iter=int,
+        seeds=dict,
+        training=dict,
+    )
+    classifier.image_shape_ = _image_shape(shape, where)
+    classifier.label_names_ = restored_names(names, where)
+    n_labels = len(names)
+    classifier.classes_ = np.tile([0, 1], (n_labels, 1))
+    classifier.label_frequencies_ = _frequencies(frequencies, n_labels, where)
+    classifier.history_ = _history(history, where)
+    classifier.n_iter_ = n_iter
+    expect(seeds, f"{where}: seeds", network=int, shuffle=int, split=int)
+    if not all(0 <= seed < 2**32 for seed in seeds.values()):
+        raise ArtifactError(f"{where}: a seed is not in [0, 2**32).")
+    classifier._seeds = seeds
+    classifier._training_summary = _training(training, n_labels, where)
+    classifier.validation_indices_ = _taken(arrays, f"{where}.validation_indices", "iu", (None,))
+    classifier._validation_scores = _validation_scores(arrays, n_labels, where)
+    classifier.keras_classifier_ = _network(classifier, arrays, where)
+    _check_thresholds(classifier, where)
+    return classifier
+
+
+def _network(classifier, arrays, where):
+    """Return the trained network if the arrays are exactly those that it would have."""
+    from skposter._keras.shapes import shapes_of
+    from skposter._training.keras_fit import restored
+
+    try:
+        shapes = shapes_of(classifier._build_untrained)
+    except Exception as error:  # the builders check their options in their own ways
+        raise ArtifactError(f"{where}: the network cannot be built: {error}") from error
+    if shapes.largest_activation > _MAX_ACTIVATION:
+        raise ArtifactError(
+            f"{where}: a layer gives {shapes.largest_activation} bytes for one image, and a file "
+            f"may ask for {_MAX_ACTIVATION} at most."
+        )
+    prefix = f"{where}.network/"
+    found = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
+    if list(found) != list(shapes.arrays):
+        raise ArtifactError(
+            f"{where}: the file holds {len(found)} arrays of the network, and it has "
+            f"{len(shapes.arrays)}, or others."
+        )
+    for name, (shape, dtype) in shapes.arrays.items():
+        array = _taken(arrays, prefix + name, np.dtype(dtype).kind, shape)
+        if str(array.dtype) != dtype:
+            raise ArtifactError(f"{where}: {name} is of type {array.dtype}, expected {dtype}.")
+    params = classifier.get_params(deep=False)
+    return restored(shapes.config, list(found.values()), params, classifier.history_)
+
+
+def _taken(arrays, name, kinds, shape):
+    """Remove an array and return it if it has such numbers and this shape, None for any length."""
+    if name not in arrays:
+        raise ArtifactError(f"{name} is missing.")
+    array = arrays.pop(name)
+    fits = array.ndim == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype.kind not in kinds or not fits:
+        raise ArtifactError(
+            f"{name} has the shape {array.shape} of {array.dtype}, expected {tuple(shape)}."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ArtifactError(f"{name} holds numbers that are not finite.")
+    return array
+
+
+def _validation_scores(arrays, n_labels, where):
+    if f"{where}.validation/labels" not in arrays:
+        return None
+    y_val = _taken(arrays, f"{where}.validation/labels", "u", (None, n_labels))
+    scores = _taken(arrays, f"{where}.validation/scores", "f", y_val.shape)
+    if (y_val > 1).any() or (scores < 0).any() or (scores > 1).any():
+        raise ArtifactError(f"{where}: validation labels or scores are not in [0, 1].")
+    return y_val, scores
+
+
+def _image_shape(shape, where):
+    shape = as_python(shape, where)
+    good = len(shape) == 3 and all(type(side) is int and 1 <= side <= _MAX_SIDE for side in shape)
+    if not good:
+        raise ArtifactError(f"{where}: image_shape {str(shape)[:60]} cannot be used.")
+    return shape
+
+
+def _frequencies(values, n_labels, where):
+    values = as_python(values, where)
+    if len(values) != n_labels or not all(
+        isinstance(value, (int, float)) and 0 <= value <= 1 for value in values
+    ):
+        raise ArtifactError(f"{where}: label_frequencies are not {n_labels} numbers in [0, 1].")
+    return np.asarray(values, dtype=np.float64)
+
+
+def _history(history, where):
+    history = as_python(history, f"{where}: history")
+    for name, values in history.items():
+        if not isinstance(values, tuple) or not all(type(value) is float for value in values):
+            raise ArtifactError(f"{where}: history of {name[:50]!r} is not a list of numbers.")
+    return {name: list(values) for name, values in history.items()}
+
+
+def _training(training, n_labels, where):
+    n_images, counts, fingerprint = expect(
+        training, f"{where}: training", n_images=int, label_counts=list, fingerprint=str
+    )
+    if len(counts) != n_labels or not all(
+        type(count) is int and 0 <= count <= n_images for count in counts
+    ):
+        raise ArtifactError(f"{where}: label_counts are not {n_labels} counts of images.")
+    return {"n_images": n_images, "label_counts": counts, "fingerprint": fingerprint[:200]}
+
+
+def _check_thresholds(classifier, where):
+    try:
+        if isinstance(classifier.threshold, str) and classifier._validation_scores is None:
+            parse_objective(classifier.threshold)  # a wrapper has the thresholds then
+            return
+        thresholds = classifier.thresholds_
+    except ValueError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+    if not np.isfinite(thresholds).all():
+        raise ArtifactError(f"{where}: thresholds are not finite.")

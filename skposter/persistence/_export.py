@@ -1,0 +1,166 @@
+"""A trained network for runtimes without Python: :func:`export`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from skposter._estimators.spelling import did_you_mean
+from skposter._estimators.steps import deciding, learned, steps_inwards
+from skposter._version import __version__
+from skposter.exceptions import ArtifactError
+
+__all__ = ["export"]
+
+TOLERANCE = 1e-5
+
+
+def export(model, path, format=None):
+    """Write the network of a fitted model for another runtime: uint8 images in, probabilities out.
+
+    What the network does to pixel values is inside; augmentation, which acts in training only, is
+    not. Images must arrive with the height, width and channels in the metadata, where the names of
+    labels, the thresholds and the parameters of an :class:`~skposter.ImageLoader` are as well. What
+    was written is run on a few images and compared with the model before it takes its place.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted :class:`~skposter.MultiLabelImageClassifier`, alone, with thresholds around it, in
+        a pipeline or in a search.
+    path : str or path-like
+        Where to. A folder for ``"saved_model"``, which must not be there yet; otherwise a file,
+        which is replaced.
+    format : {"onnx", "litert", "keras", "saved_model"}, default=None
+        None follows from the ending of `path`: ``.onnx``, ``.tflite`` or ``.keras``. The first two
+        need ``pip install 'skposter[onnx]'`` and ``'skposter[litert]'``.
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown.
+    ImportError
+        If its extra is not installed.
+    ArtifactError
+        If what was written predicts something else by more than 1e-5.
+
+    Notes
+    -----
+    Metadata are JSON: in ONNX the values of ``metadata_props``; in LiteRT and Keras files the
+    member ``skposter.json`` of the zip archive that both are; in a SavedModel the file
+    ``assets.extra/skposter.json``. ``labels`` are in the order of the outputs, and a label is
+    predicted where its output is at least its entry in ``thresholds``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import skposter
+    >>> X = np.zeros((20, 16, 16, 3), dtype=np.uint8)
+    >>> y = np.tile([[0, 1], [1, 0]], (10, 1))
+    >>> model = skposter.MultiLabelImageClassifier(filters=(4,), epochs=1).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     skposter.export(model, f"{folder}/model.keras")
+    """
+    from skposter.persistence._export_formats import FORMATS
+
+    path = os.path.realpath(path)
+    _, write, run = FORMATS[_format(path, format, FORMATS)]
+    if os.path.isdir(path):
+        raise FileExistsError(f"{path!r} is a folder that is there already.")
+    if any("estimators_" in vars(step) for step in steps_inwards(model)):
+        raise ArtifactError(
+            "The model averages several networks, and export writes one: export the members of "
+            "its estimators_ one by one."
+        )
+    classifier = learned(model)
+    metadata = _metadata(model)
+    images = np.random.default_rng(0).integers(
+        0, 256, size=(3, *classifier.image_shape_), dtype=np.uint8
+    )
+    expected = classifier.predict_proba(images)
+    network = _prediction_network(classifier)
+    network(images)  # Keras wants it called before it writes ONNX
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"There is no folder {folder!r} to write {name!r} into.")
+    temporary = tempfile.mkdtemp(dir=folder, prefix=".skposter-")
+    try:
+        written = os.path.join(temporary, name)
+        write(network, written, metadata)
+        try:
+            found = run(written, images)
+        except Exception as error:  # each runtime has its own
+            raise ArtifactError(
+                f"What was written cannot be run; nothing was kept. ({str(error)[:500]})"
+            ) from error
+        difference = np.abs(np.asarray(found) - expected).max()
+        if not difference <= TOLERANCE:
+            raise ArtifactError(
+                f"What was written predicts something else (by {difference:.2g}) than the model; "
+                "nothing was kept."
+            )
+        os.replace(written, path)
+    finally:
+        shutil.rmtree(temporary)
+
+
+def _format(path, name, formats):
+    if name is None:
+        endings = {ending: name for name, (ending, _, _) in formats.items() if ending}
+        name = endings.get(os.path.splitext(path)[1])
+        if name is None:
+            raise ValueError(
+                f"The ending of {path!r} names no format; expected one of {sorted(endings)}, or "
+                f"format= one of {list(formats)}."
+            )
+    if name not in formats:
+        raise ValueError(
+            f"format={name!r} is not known.{did_you_mean(name, formats)} Expected one of "
+            f"{list(formats)}."
+        )
+    return name
+
+
+def _metadata(model):
+    classifier, last = learned(model), deciding(model)
+    height, width, channels = classifier.image_shape_
+    image = {"height": height, "width": width, "channels": channels, "dtype": "uint8"}
+    for step in steps_inwards(model):
+        for part in getattr(step, "named_steps", {}).values():
+            if type(part).__name__ == "ImageLoader":
+                for name in ("mode", "resize", "resample", "background"):
+                    value = getattr(part, name)
+                    image[name] = list(value) if isinstance(value, tuple) else value
+    return {
+        "labels": classifier.label_names_.tolist(),
+        "thresholds": np.asarray(last.thresholds_, dtype=float).tolist(),
+        "min_labels": int(last.min_labels),
+        "image": image,
+        "skposter_version": __version__,
+    }
+
+
+def _prediction_network(classifier):
+    """Return the Keras model that predicts: without augmentation, with test-time averaging."""
+    from skposter._keras.tensorflow import keras
+
+    trained = classifier.model_
+    plain = classifier._build_untrained(augmentation="none")
+    plain.set_weights(trained.get_weights())
+    if not classifier.tta:
+        return plain
+    images = keras.Input(classifier.image_shape_, dtype="uint8", name="images")
+    log_odds = [_log_odds(plain(images)), _log_odds(plain(images[:, :, ::-1]))]
+    mean = keras.layers.Average(name="mean_log_odds")(log_odds)
+    return keras.Model(images, keras.ops.sigmoid(mean), name=f"{plain.name}_averaged")
+
+
+def _log_odds(probabilities):
+    from skposter._keras.tensorflow import keras
+
+    clipped = keras.ops.clip(probabilities, 1e-7, 1 - 1e-7)
+    return keras.ops.log(clipped) - keras.ops.log(1 - clipped)  # ONNX has no log1p

@@ -1,0 +1,207 @@
+"""A model in one file that holds no code: :func:`save` and :func:`load`."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from skposter._estimators.versions import library_versions, warn_about_versions
+from skposter._files.json_values import as_json, as_python, expect
+from skposter._files.safetensors import pack_arrays, unpack_arrays
+from skposter.exceptions import ArtifactError
+from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
+from skposter.persistence._estimators import describe, restore
+
+__all__ = ["load", "read_card", "save"]
+
+
+def save(model, path, *, scores=None, description=""):
+    """Write a fitted model into one file that can be loaded without trusting it.
+
+    The file holds numbers and texts, no pickle and no code. It is a zip archive of a manifest, the
+    arrays and a model card, each with its hash; ``docs/artifact_format.md`` has the details. It is
+    written beside `path`, loaded again and compared in its predictions before it takes the place of
+    what is there.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted :class:`~skposter.MultiLabelImageClassifier` with a network given by name,
+        :class:`~skposter.TunedThresholdsClassifierCV` or
+        :class:`~skposter.FixedThresholdsClassifier` around it, or a
+        :class:`sklearn.pipeline.Pipeline` of :class:`~skposter.ImageLoader`, ``"passthrough"`` and
+        one of these. :class:`sklearn.frozen.FrozenEstimator` may be around any of them.
+    path : str or path-like
+        Where to; ``.skposter`` is the usual ending.
+    scores : dict of str to float, default=None
+        What the model reached, on which images: ``{"macro F1, test.csv": 0.29}``. For the card,
+        beside those on the validation part.
+    description : str, default=""
+        For the card: what the model is for.
+
+    Raises
+    ------
+    ArtifactError
+        If the model has parts that the format does not cover, which the message names.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    See Also
+    --------
+    load : Reads the file.
+
+    Notes
+    -----
+    ``memory``, ``cache_dir`` and ``checkpoint_dir`` are paths of this machine and not written; nor
+    is the state of the optimizer, so a loaded model predicts alike, but trains on with an optimizer
+    that starts anew.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import skposter
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 256, size=(20, 16, 16, 3), dtype=np.uint8)
+    >>> y = rng.integers(0, 2, size=(20, 2))
+    >>> model = skposter.MultiLabelImageClassifier(filters=(4,), epochs=1).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     skposter.save(model, f"{folder}/model.skposter")
+    ...     loaded = skposter.load(f"{folder}/model.skposter")
+    >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    from skposter.persistence._card import model_card
+
+    decided = _decisions(model)
+    arrays: dict[str, np.ndarray] = {}
+    manifest = {
+        "libraries": library_versions(),
+        **decided,
+        "scores": as_json(scores or {}, "scores"),
+        "description": as_json(description, "description"),
+        "model": describe(model, arrays),
+    }
+    probe = _probe(model)
+    expected = model.predict_proba(probe)
+
+    def verify(written):
+        found = load(written).predict_proba(probe)
+        if not np.array_equal(found, expected):
+            raise ArtifactError(
+                "The model that was written predicts differently when it is loaded again; nothing "
+                "was saved. Please report this, and use joblib.dump."
+            )
+
+    card = model_card(model, scores=scores, description=description)
+    write_container(os.fspath(path), manifest, pack_arrays(arrays), card, verify)
+
+
+def load(path):
+    """Load a model that :func:`save` has written.
+
+    Nothing in the file is run, and nothing is allocated before its size has been checked, so the
+    file need not be trusted. (That says nothing about how good the model is.)
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    model : estimator
+        Predicts what the saved one did, to the bit with the same libraries on the same machine.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is no such model, is damaged, or has another format version.
+
+    Warns
+    -----
+    sklearn.exceptions.InconsistentVersionWarning
+        If it was saved with another version of skposter, or another minor version of a library
+        that decides about predictions.
+    """
+    path = os.fspath(path)
+    try:
+        manifest, members = read_container(path)
+        model, libraries = _restored(manifest, unpack_arrays(members[ARRAYS]))
+    except ArtifactError as error:
+        raise ArtifactError(f"{path!r}: {error}") from error
+    warn_about_versions(f"The model in {path!r}", libraries)
+    return model
+
+
+def read_card(path):
+    """Return the model card in a file that :func:`save` has written.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    card : str
+        Markdown with YAML front matter, as the Hugging Face Hub has it.
+    """
+    try:
+        _, members = read_container(os.fspath(path))
+        return members[CARD].decode()
+    except (ArtifactError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{os.fspath(path)!r}: {error}") from error
+
+
+def _restored(manifest, arrays):
+    libraries, names, thresholds, min_labels, _, _, node = expect(
+        manifest,
+        "manifest.json",
+        libraries=dict,
+        label_names=list,
+        thresholds=list,
+        min_labels=int,
+        scores=dict,
+        description=str,
+        model=dict,
+    )
+    libraries = as_python(libraries, "libraries")
+    if not all(isinstance(text, str) and len(text) < 100 for text in libraries.values()):
+        raise ArtifactError("libraries are not version numbers.")
+    model = restore(node, arrays)
+    if arrays:
+        raise ArtifactError(f"array {min(arrays)[:100]!r} belongs to nothing.")
+    decided = _decisions(model)
+    written = {"label_names": names, "thresholds": thresholds, "min_labels": min_labels}
+    if decided != written:
+        raise ArtifactError(
+            f"the labels or thresholds at the top of the manifest ({len(names)} labels, "
+            f"{len(thresholds)} thresholds) are not those of the model "
+            f"({len(decided['label_names'])} labels)."
+        )
+    return model, libraries
+
+
+def _decisions(model):
+    """Return label names and thresholds of a model, as the manifest has them."""
+    from skposter._estimators.steps import deciding, learned
+
+    last = deciding(model)
+    names = learned(model).label_names_.tolist()
+    thresholds = np.asarray(last.thresholds_, dtype=np.float64)
+    if last.label_names_.tolist() != names or thresholds.shape != (len(names),):
+        raise ArtifactError(f"{len(names)} labels, but {thresholds.size} thresholds.")
+    if not np.isfinite(thresholds).all():
+        raise ArtifactError("thresholds are not finite.")
+    min_labels = int(getattr(last, "min_labels", 0))
+    return {"label_names": names, "thresholds": thresholds.tolist(), "min_labels": min_labels}
+
+
+def _probe(model):
+    """Return two images that the first step of a model takes."""
+    from skposter._estimators.steps import learned
+
+    shape = learned(model).image_shape_
+    return np.random.default_rng(0).integers(0, 256, size=(2, *shape), dtype=np.uint8)

@@ -1,0 +1,379 @@
+"""Any multi-label classifier with cuts of its own: given, or chosen on out-of-fold scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    process_routing,
+)
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skposter._labels.per_label import per_label
+from skposter._labels.probabilities import label_scores
+from skposter.model_selection import MultiLabelStratifiedKFold, MultiLabelStratifiedShuffleSplit
+from skposter.thresholds._base import ThresholdsClassifier
+from skposter.thresholds._cross_fitting import cross_validate_cuts, parts_to_hold_out, score_fold
+from skposter.thresholds._objectives import objective_score, parse_objective
+from skposter.thresholds._rules import apply_thresholds, choose_thresholds
+
+__all__ = ["FixedThresholdsClassifier", "TunedThresholdsClassifierCV"]
+
+
+class FixedThresholdsClassifier(ThresholdsClassifier):
+    """A multi-label classifier with other cuts than its own.
+
+    scikit-learn's ``FixedThresholdClassifier`` for several labels. The cuts act at prediction
+    only: changing `thresholds` after ``fit`` needs no refit.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With ``predict_proba`` for 0/1 targets of shape `(n_samples, n_labels)`; may be a pipeline.
+        :class:`sklearn.frozen.FrozenEstimator` around a fitted one avoids training it again.
+    thresholds : float, array-like of shape (n_labels,) or mapping, default=0.5
+        A label is predicted where its probability is at least this. A mapping goes from label
+        names, the columns of the DataFrame that ``fit`` gets, to cuts; labels that it does not
+        name keep 0.5.
+    min_labels : int, default=0
+        An image with fewer predicted labels also gets those with the highest probabilities.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier.
+    thresholds_ : ndarray of shape (n_labels,), float64
+        The cuts that `thresholds` comes to.
+    label_names_ : ndarray of shape (n_labels,)
+        The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
+    classes_ : ndarray of shape (n_labels, 2)
+        ``[0, 1]`` for each label.
+    n_features_in_ : int
+        If the classifier has it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        If the classifier has it.
+
+    See Also
+    --------
+    TunedThresholdsClassifierCV : Chooses the cuts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skposter import FixedThresholdsClassifier
+    >>> X, y = [[0], [1], [2], [3]], pd.DataFrame({"low": [1, 1, 0, 0], "odd": [0, 1, 0, 1]})
+    >>> model = FixedThresholdsClassifier(KNeighborsClassifier(3), thresholds={"odd": 0.3})
+    >>> model.fit(X, y).predict([[0], [3]])
+    array([[1, 1],
+           [0, 1]])
+    >>> model.set_params(thresholds=0.7).predict([[0], [3]])
+    array([[0, 0],
+           [0, 0]])
+    """
+
+    _parameter_constraints: dict = {
+        **ThresholdsClassifier._parameter_constraints,
+        "thresholds": [Real, "array-like", Mapping],
+    }
+
+    def __init__(self, estimator, *, thresholds=0.5, min_labels=0):
+        self.estimator = estimator
+        self.thresholds = thresholds
+        self.min_labels = min_labels
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, **params):
+        """Fit the classifier.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            What `estimator` takes: a table, paths or images.
+        y : array-like or DataFrame of shape (n_samples, n_labels)
+            The labels, 0/1.
+        **params : dict
+            For ``estimator.fit``, with metadata routing enabled.
+
+        Returns
+        -------
+        self : object
+            This classifier.
+        """
+        _raise_for_params(params, self, None)
+        X, y, _ = self.check_data(X, y)
+        _ = self.thresholds_  # a cut that cannot be used should fail before the training does
+        self.fit_on_all(X, y, process_routing(self, "fit", **params).estimator.fit)
+        return self
+
+    @property
+    def thresholds_(self):
+        """The cut of each label that `thresholds` comes to, float64 `(n_labels,)`."""
+        check_is_fitted(self, "label_names_")
+        return per_label(self.thresholds, self.label_names_, default=0.5, what="thresholds")
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            All of ``fit`` goes to the classifier.
+        """
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=to_fit)
+
+
+class TunedThresholdsClassifierCV(ThresholdsClassifier):
+    """A multi-label classifier with cuts chosen on scores of images that it was not trained on.
+
+    scikit-learn's ``TunedThresholdClassifierCV`` for several labels, with its words. The classifier
+    is trained once a fold and once on everything, however many cuts are compared.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With ``predict_proba`` for 0/1 targets of shape `(n_samples, n_labels)`; may be a pipeline.
+    objective : str or callable, default="f1_macro"
+        What the cuts should be best at: ``"f1_micro"``, ``"f1_macro"``, ``"f1_samples"``,
+        ``"hamming"``, ``"cardinality"``, ``"precision>=0.8"``, ``"recall>=0.8"`` (any number) or a
+        callable; see :func:`skposter.thresholds.choose_thresholds`.
+    shrinkage : float, default=20.0
+        How many positives a label needs before its own data count for half of its cut, for
+        ``"f1_macro"`` and ``"hamming"``; see there too.
+    min_labels : int, default=0
+        An image with fewer predicted labels also gets those with the highest probabilities. The
+        cuts are chosen without regard to it, the scores below are with it.
+    cv : int, float, splitter, iterable, "prefit" or None, default=5
+        How images are held out:
+
+        - an int for that many folds of
+          :class:`~skposter.model_selection.MultiLabelStratifiedKFold`, None for 5;
+        - a float in (0, 1) for one part of that share, stratified too;
+        - a splitter, or an iterable of pairs of row numbers;
+        - ``"prefit"`` if `estimator` is fitted already, on other images than those that ``fit``
+          gets, which are then used for the cuts alone.
+    refit : bool, default=True
+        Whether to train on all images in the end. False keeps the classifier of a single split,
+        and must be chosen with ``cv="prefit"``.
+    n_jobs : int, default=None
+        Folds trained at the same time; None is 1 unless in a ``joblib`` context.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the split if `cv` is a float.
+    store_cv_results : bool, default=False
+        Whether to keep `cv_results_`.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier.
+    thresholds_ : ndarray of shape (n_labels,), float64
+        The cuts, chosen on the scores of all folds together.
+    best_score_ : float
+        Value of the objective that `thresholds_` reach on those same scores, as
+        :func:`skposter.thresholds.objective_score` has it. Too good, as they were chosen there.
+    cv_score_ : float
+        Value of the objective when the cuts for each fold are chosen on the other folds' scores:
+        what to expect on new images. For a single split, or ``cv="prefit"``, the held-out images
+        are cut in five parts for this. nan if there is only one.
+    cv_results_ : dict of ndarray
+        With ``store_cv_results=True``. ``"y_score"`` (n_scored, n_labels): the held-out scores;
+        ``"row"`` (n_scored,): the row of `X` of each; ``"fold"`` (n_scored,): what it was held out
+        with for `cv_score_`; and for each fold ``"thresholds"`` (n_folds, n_labels), chosen without
+        it, with ``"train_score"`` and ``"test_score"`` (n_folds,).
+    label_names_ : ndarray of shape (n_labels,)
+        The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
+    classes_ : ndarray of shape (n_labels, 2)
+        ``[0, 1]`` for each label.
+    n_features_in_ : int
+        If the classifier has it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        If the classifier has it.
+
+    See Also
+    --------
+    FixedThresholdsClassifier : Takes cuts that are known.
+    skposter.thresholds.choose_thresholds : The rules.
+
+    Notes
+    -----
+    Scores come from classifiers trained on part of the images, the cuts serve one trained on all
+    of them: this assumes that the two are calibrated alike.
+
+    With metadata routing enabled, ``fit`` takes ``groups`` for the stratified folds and whatever
+    `estimator` requests. Sample weights act on training; every image counts alike for the cuts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.multiclass import OneVsRestClassifier
+    >>> from skposter import TunedThresholdsClassifierCV
+    >>> X, y = make_multilabel_classification(n_labels=1, random_state=0)
+    >>> classifier = OneVsRestClassifier(LogisticRegression())
+    >>> model = TunedThresholdsClassifierCV(classifier, objective="f1_micro").fit(X, y)
+    >>> model.predict(X[:2])
+    array([[0, 0, 1, 0, 0],
+           [1, 0, 0, 1, 1]])
+    >>> model.thresholds_.shape
+    (5,)
+    >>> model.cv_score_ < model.best_score_
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **ThresholdsClassifier._parameter_constraints,
+        "objective": [str, callable],
+        "shrinkage": [Interval(Real, 0, None, closed="both")],
+        "cv": [
+            "cv_object",
+            StrOptions({"prefit"}),
+            Interval(RealNotInt, 0.0, 1.0, closed="neither"),
+        ],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "store_cv_results": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        objective="f1_macro",
+        shrinkage=20.0,
+        min_labels=0,
+        cv=5,
+        refit=True,
+        n_jobs=None,
+        random_state=None,
+        store_cv_results=False,
+    ):
+        self.estimator = estimator
+        self.objective = objective
+        self.shrinkage = shrinkage
+        self.min_labels = min_labels
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.store_cv_results = store_cv_results
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, **params):
+        """Choose the cuts, and fit the classifier.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            What `estimator` takes: a table, paths or images. Only rows are selected here.
+        y : array-like or DataFrame of shape (n_samples, n_labels)
+            The labels, 0/1.
+        **params : dict
+            For ``estimator.fit`` and the splitter, with metadata routing enabled.
+
+        Returns
+        -------
+        self : object
+            This classifier.
+        """
+        _raise_for_params(params, self, None)
+        parse_objective(self.objective)
+        X, y, labels = self.check_data(X, y)
+        routed = process_routing(self, "fit", **params)
+        if isinstance(self.cv, str):
+            y_score, rows, folds = self._score_prefit(X, labels.shape[1])
+        else:
+            y_score, rows, folds = self._score_held_out(X, y, labels.shape[1], routed)
+        self._choose(labels[rows], y_score, rows, folds)
+        if self.refit:
+            self.fit_on_all(X, y, routed.estimator.fit)
+        return self
+
+    def _score_prefit(self, X, n_labels):
+        if self.refit:
+            raise ValueError("When cv='prefit', refit cannot be True.")
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError as error:
+            raise NotFittedError("When cv='prefit', `estimator` must be fitted.") from error
+        self.keep_fitted(self.estimator)
+        n_samples = _num_samples(X)
+        y_score = label_scores(self.estimator, X, n_labels)
+        return y_score, np.arange(n_samples), np.zeros(n_samples, dtype=int)
+
+    def _score_held_out(self, X, y, n_labels, routed):
+        splits = list(check_cv(self._splitter()).split(X, y, **routed.splitter.split))
+        if len(splits) > 1 and not self.refit:
+            raise ValueError("When cv has several folds, refit cannot be False.")
+        fold = partial(
+            score_fold,
+            X=X,
+            y=self.target(y),
+            fit_params=routed.estimator.fit,
+            n_labels=n_labels,
+            keep=not self.refit,
+        )
+        outcomes = Parallel(n_jobs=self.n_jobs)(
+            delayed(fold)(clone(self.estimator), train=train, test=test) for train, test in splits
+        )
+        scores, fitted = zip(*outcomes, strict=True)
+        if not self.refit:
+            self.keep_fitted(fitted[0])
+        tests = [_safe_indexing(np.arange(len(y)), test) for _, test in splits]
+        folds = np.repeat(np.arange(len(tests)), [len(test) for test in tests])
+        return np.vstack(scores), np.concatenate(tests), folds
+
+    def _choose(self, labels, y_score, rows, folds):
+        choose = partial(choose_thresholds, objective=self.objective, shrinkage=self.shrinkage)
+        decide = partial(apply_thresholds, min_labels=self.min_labels)
+        score = partial(objective_score, objective=self.objective)
+        self.thresholds_ = choose(labels, y_score)
+        self.best_score_ = score(labels, decide(y_score, self.thresholds_))
+        parts = parts_to_hold_out(labels, rows, folds)
+        self.cv_score_, results = cross_validate_cuts(
+            labels, y_score, rows, parts, choose, decide, score
+        )
+        if self.store_cv_results:
+            self.cv_results_ = {"y_score": y_score, "row": rows, "fold": parts, **results}
+
+    def _splitter(self):
+        if self.cv is None or isinstance(self.cv, Integral):
+            return MultiLabelStratifiedKFold(self.cv or 5)
+        if isinstance(self.cv, Real):
+            return MultiLabelStratifiedShuffleSplit(
+                n_splits=1, test_size=self.cv, random_state=self.random_state
+            )
+        return self.cv
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``fit`` hands metadata to ``estimator.fit`` and to the splitter.
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=self._splitter(),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
