@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -37,8 +39,7 @@ def by_skposter(network_params=None, **params):
     from skposter import MultiLabelImageClassifier
 
     defaults = {
-        "network": network,
-        "network_params": network_params,
+        "network": partial(network, **(network_params or {})),
         "augmentation": "none",
         "learning_rate_schedule": "constant",
         "validation_fraction": 0,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import _report
@@ -24,7 +25,7 @@ from poster_rows import read_posters
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.exceptions import LabelWarning
 from skposter.metrics import binary_crossentropy, score_summary
-from skposter.networks import small_cnn
+from skposter.networks import SmallCNN
 from skposter.thresholds import apply_thresholds, choose_thresholds
 
 EXPLANATION = """\
@@ -32,10 +33,10 @@ EXPLANATION = """\
 benchmark](posters.md), but at {height} x {width} pixels, so that each choice could be tried with
 {n_seeds} seeds. {epochs} epochs and everything else at its default, but for the one change that a
 row names. Cross-entropy (BCE) is that of the probabilities as `predict_proba` returns them: shifted
-to the label frequencies (`calibrate`) for all rows but the last ones, which train with another
-loss. Mean and standard deviation over seeds. The change is the mean of the differences between runs
-with the same seed; a change that not all seeds agree on, or that is smaller than the spread, shows
-nothing. LRAP is the mean. F1 with one cut for all labels (micro) and one a label (macro), chosen on
+to the label frequencies (`correct_intercepts`) for all rows but the last ones, which train with
+another loss. Mean and standard deviation over seeds. The change is the mean of the differences
+between runs with the same seed; a change that not all seeds agree on, or that is smaller than the
+spread, shows nothing. LRAP is the mean. F1 with one cut for all labels (micro) and one a label (macro), chosen on
 the scored posters, which flatters all rows alike. Minutes are of processor time, of both cores
 together."""
 DEFAULT = "**the default**"
@@ -68,7 +69,7 @@ def rebuilt(meta, *, normalise=True, flatten=False, log_odds=True):
         return type(layer).from_config(config)
 
     # The classifier itself puts augmentation in front of a callable's network.
-    original = small_cnn({**meta, "augmentation": "none"})
+    original = SmallCNN().build({**meta, "augmentation": "none"})
     model = keras.models.clone_model(
         original,
         clone_function=replacement,
@@ -82,12 +83,11 @@ def rebuilt(meta, *, normalise=True, flatten=False, log_odds=True):
 # An optimizer or a layer here is copied by each fit.
 CHANGES = {
     "flattened instead of pooled globally": {
-        "network": rebuilt,
-        "network_params": {"flatten": True},
+        "network": partial(rebuilt, flatten=True),
     },
-    "no batch normalisation": {"network": rebuilt, "network_params": {"normalise": False}},
-    "output biases start at 0": {"network": rebuilt, "network_params": {"log_odds": False}},
-    "no dropout": {"dropout": 0.0},
+    "no batch normalisation": {"network": partial(rebuilt, normalise=False)},
+    "output biases start at 0": {"network": partial(rebuilt, log_odds=False)},
+    "no dropout": {"network": SmallCNN(dropout=0.0)},
     "constant learning rate": {"learning_rate_schedule": "constant"},
     "averaged weights (EMA 0.99)": {
         "optimizer": keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.99)
@@ -97,7 +97,6 @@ CHANGES = {
         "augmentation": keras.layers.RandomTranslation(0.06, 0.06, fill_mode="nearest", seed=0)
     },
     "`augmentation='strong'`": {"augmentation": "strong"},
-    "`mixup=0.2`": {"mixup": 0.2},
     "`loss='focal'`": {"loss": "focal"},
     "`loss='asymmetric'`": {"loss": "asymmetric"},
 }

@@ -22,7 +22,7 @@ from _peers import by_keras, images
 
 from skposter._keras.tensorflow import keep_freed_memory
 from skposter._training.batches import ImageBatches
-from skposter._training.parts import Part
+from skposter._training.subsets import Subset
 
 
 class BatchesOfKeras(keras.utils.PyDataset):
@@ -67,7 +67,7 @@ def main():
 
     keep_freed_memory()
     X, y = images(600, 112, 80, 10)
-    batches = ImageBatches(Part(X, y.astype(np.float32), np.arange(len(X))), 32, shuffle_seed=0)
+    batches = ImageBatches(Subset(X, y.astype(np.float32), np.arange(len(X))), 32, shuffle_seed=0)
     model = by_keras(X, y, filters=(32, 64, 128, 192))
     ways = {
         "skposter's data set": batches.dataset,

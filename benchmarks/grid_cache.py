@@ -25,6 +25,7 @@ from sklearn.pipeline import Pipeline
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv, make_posters
 from skposter.images import _decoding
+from skposter.networks import SmallCNN
 
 SIZE = (112, 80)
 CANDIDATES = {"classifier__learning_rate": np.geomspace(1e-4, 1e-2, 10)}
@@ -48,7 +49,11 @@ def run(csv, images, n_images, cache_dir, memory):
             (
                 "classifier",
                 MultiLabelImageClassifier(
-                    filters=(8,), epochs=1, validation_fraction=0, memory=memory, random_state=0
+                    SmallCNN(filters=(8,)),
+                    epochs=1,
+                    validation_fraction=0,
+                    memory=memory,
+                    random_state=0,
                 ),
             ),
         ]

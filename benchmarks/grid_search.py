@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 import _report
 
@@ -22,14 +23,14 @@ ARCHITECTURES = [(16, 32), (16, 32, 64)]
 
 def worker(who):
     import skposter._keras.tensorflow  # noqa: F401, isort: skip
-    from _peers import by_scikeras, by_skposter, images
+    from _peers import by_scikeras, by_skposter, images, network
     from memory_growth import resident
     from sklearn.model_selection import GridSearchCV, KFold
 
     X, y = images(500, 64, 48, 5)
     if who == "skposter":
         estimator = by_skposter(epochs=5)
-        grid = {"network_params": [{"filters": filters} for filters in ARCHITECTURES]}
+        grid = {"network": [partial(network, filters=filters) for filters in ARCHITECTURES]}
         first = by_skposter({"filters": (4,)}, epochs=1)
     else:
         estimator = by_scikeras(epochs=5, batch_size=32, model__filters=(16,))

@@ -37,10 +37,17 @@ def images():
 
 def classifier(folder, **params):
     from skposter import MultiLabelImageClassifier
+    from skposter.networks import SmallCNN
 
-    keep = {} if folder is None else {"checkpoint_dir": f"{folder}/checkpoints"}
+    keep = {} if folder is None else {"memory": f"{folder}/memory"}
     return MultiLabelImageClassifier(
-        **{"filters": (8, 16), "random_state": 0, "batch_size": 16, **keep, **params}
+        **{
+            "network": SmallCNN(filters=(8, 16)),
+            "random_state": 0,
+            "batch_size": 16,
+            **keep,
+            **params,
+        }
     )
 
 
@@ -69,9 +76,8 @@ def train(folder):
 def search_over(folder, epochs):
     from sklearn.model_selection import GridSearchCV
 
-    memory = {} if folder is None else {"memory": f"{folder}/memory"}
-    grid = {"filters": [(4,), (8,)], "threshold": [0.4, 0.5]}
-    return GridSearchCV(classifier(folder, epochs=epochs, **memory), grid, cv=2).fit(*images())
+    grid = {"network__filters": [(4,), (8,)], "threshold": [0.4, 0.5]}
+    return GridSearchCV(classifier(folder, epochs=epochs), grid, cv=2).fit(*images())
 
 
 def search(folder):

@@ -27,12 +27,13 @@ import numpy as np
 
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import make_posters
+from skposter.networks import SmallCNN
 
-MEMORY_SIZE, MEMORY_NETWORK = (64, 48), {"filters": (8,), "dense_units": 16}
+MEMORY_SIZE, MEMORY_NETWORK = (64, 48), SmallCNN(filters=(8,), dense_units=16)
 SPEED_SIZE = (112, 80)
 SPEED_NETWORKS = {
-    "the default network": {},
-    "twice its channels": {"filters": (64, 128, 256, 384)},
+    "the default network": SmallCNN(),
+    "twice its channels": SmallCNN(filters=(64, 128, 256, 384)),
 }
 WAYS = ("array", "lazy", "lazy, warm cache")
 
@@ -46,7 +47,7 @@ def run_memory(folder, n_images):
     paths = np.array([f"{folder}/{i}.jpg" for i in range(n_images)])
     y = np.random.default_rng(0).random((n_images, 5)) < 0.3
     images = ImageLoader(size=MEMORY_SIZE, lazy=True).transform(paths)
-    classifier = MultiLabelImageClassifier(epochs=1, random_state=0, **MEMORY_NETWORK)
+    classifier = MultiLabelImageClassifier(MEMORY_NETWORK, epochs=1, random_state=0)
     start = time.perf_counter()
     classifier.fit(images, y)
     classifier.predict_proba(images)
@@ -87,17 +88,15 @@ def run_speed(folder, n_images, epochs):
         "lazy, warm cache": cached.transform(paths),
     }
     rates = {}
-    for network, params in SPEED_NETWORKS.items():
+    for name, network in SPEED_NETWORKS.items():
         seconds: dict = {way: [] for way in WAYS}
         for _, way in itertools.product(range(epochs), WAYS):
             classifier = MultiLabelImageClassifier(
-                epochs=2, validation_fraction=0, random_state=0, callbacks=[Clock()], **params
+                network, epochs=2, validation_fraction=0, random_state=0, callbacks=[Clock()]
             )
             classifier.fit(images[way], y)
             seconds[way].append(Clock.seconds[-1])
-        rates[network] = {
-            way: n_images / statistics.median(times) for way, times in seconds.items()
-        }
+        rates[name] = {way: n_images / statistics.median(times) for way, times in seconds.items()}
     return rates
 
 

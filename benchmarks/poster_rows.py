@@ -14,6 +14,7 @@ import numpy as np
 
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv
+from skposter.networks import Pretrained, SmallCNN, TutorialCNN
 
 SMALL, LARGE = (128, 96), (224, 160)
 
@@ -103,22 +104,19 @@ def hand_features(X):
     return np.array(rows)
 
 
-def network(size, **params):
+def network_row(size, network):
     def row(data, options, seed):
-        own = dict(params)
-        if own.get("weights") == "PATH":
-            own["weights"] = options.weights
         images = pixels(data, size)
-        checkpoints = options.out.with_suffix(".checkpoints")
+        memory = str(options.out.with_suffix(".memory"))  # a run that was killed goes on
         classifier = MultiLabelImageClassifier(
-            random_state=seed, checkpoint_dir=checkpoints, verbose=1, **own
+            network(options), random_state=seed, memory=memory, verbose=1
         )
         classifier.fit(images["train"], data["train"].y, X_val=images["val"], y_val=data["val"].y)
         del images["train"]
         scores = {name: classifier.predict_proba(X) for name, X in images.items()}
         # For what calibration and mirrored predictions are worth.
         scores["val_loss"] = classifier.history_["val_loss"]
-        for name, tta in (("val_plain", False), ("val_mirrored", True)):
+        for name, tta in (("val_plain", "none"), ("val_mirrored", "flip")):
             scores[name] = classifier.set_params(tta=tta).predict_proba(images["val"])
         return scores
 
@@ -128,26 +126,14 @@ def network(size, **params):
 ROWS = {
     "label frequencies": label_frequencies,
     "logistic regression on hand features": logistic_regression,
-    "tutorial CNN": network(
-        SMALL,
-        network="tutorial",
-        augmentation="none",
-        learning_rate_schedule="constant",
-        batch_size=64,
-        epochs=12,
-    ),
-    "from scratch": network(SMALL),
-    "MobileNet 0.25": network(
+    # The recipe of each network, nothing else.
+    "tutorial CNN": network_row(SMALL, lambda options: TutorialCNN()),
+    "from scratch": network_row(SMALL, lambda options: SmallCNN()),
+    "MobileNet 0.25": network_row(
         LARGE,
-        network="mobilenet",
-        network_params={"alpha": 0.25},
-        weights="PATH",
-        dropout=0.4,
-        augmentation="strong",
-        mixup=0.2,
-        learning_rate=7e-4,
-        epochs=10,
-        tta=True,
+        lambda options: Pretrained(
+            "mobilenet", weights=options.weights, builder_params={"alpha": 0.25}
+        ),
     ),
 }
 

@@ -62,8 +62,8 @@ STEPS = [
 ]
 EXPLANATION_OF_STEPS = """\
 BCE on val.csv: after the best epoch and the last one as Keras trained it, with the shifts of
-`calibrate=True`, which are fitted on train.csv, and with `tta=True` as well; mean and standard
-deviation over seeds of each, and of the differences."""
+`correct_intercepts=True`, which are fitted on train.csv, and with `tta="flip"` as well; mean and
+standard deviation over seeds of each, and of the differences."""
 ENSEMBLES = {
     "from scratch, averaged": "from scratch",
     "best: MobileNet 0.25, averaged": "MobileNet 0.25",

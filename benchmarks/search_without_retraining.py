@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv, make_posters
 from skposter.memory import list_memory
+from skposter.networks import SmallCNN
 
 N_THRESHOLDS, N_FOLDS, EPOCHS, BATCH_SIZE = 20, 5, 3, 32
 FILTERS = [(16, 32), (32, 64)]
@@ -59,9 +60,10 @@ def timed_search(estimator, grid, X, y, n_jobs=None):
 def ours(X, y, grid, measured):
     rows = []
     classifier = MultiLabelImageClassifier(  # the recipe that SciKeras has
+        SmallCNN(),
         augmentation="none",
         learning_rate_schedule="constant",
-        calibrate=False,
+        correct_intercepts=False,
         validation_fraction=0,
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
@@ -98,7 +100,7 @@ def scikeras(X, y, grid, measured):
         random_state=0,
         verbose=0,
     )
-    part = {"model__filters": grid["filters"], "threshold": measured}
+    part = {"model__filters": grid["network__filters"], "threshold": measured}
     search, seconds = timed_search(classifier, part, X, y)
     fits = len(FILTERS) * N_THRESHOLDS * N_FOLDS + 1
     seconds *= fits / (len(search.cv_results_["params"]) * N_FOLDS + 1)
@@ -121,7 +123,10 @@ def main():
         paths, y = data.paths[: args.n_images], data.y[: args.n_images].to_numpy()
         X = ImageLoader(size=(96, 64)).fit_transform(paths)
     y = y[:, y.any(axis=0)]
-    grid = {"filters": FILTERS, "threshold": np.linspace(0.05, 0.95, N_THRESHOLDS).tolist()}
+    grid = {
+        "network__filters": FILTERS,
+        "threshold": np.linspace(0.05, 0.95, N_THRESHOLDS).tolist(),
+    }
     measured = grid["threshold"][9 : 9 + args.measured_thresholds]
     rows = scikeras(X, y, grid, measured) + ours(X, y, grid, measured)
     slowest = rows[0][2]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
+import os
+import sys
+import threading
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
-from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
@@ -17,9 +17,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skposter._estimators.pickling import VersionedPickleMixin
 from skposter._estimators.spelling import SpelledParametersMixin
+from skposter._estimators.user_warnings import warn_user
 from skposter._keras import forks as _forks  # noqa: F401, it notices forks from now on
-from skposter._labels.per_label import combined_weights, per_label, positive_weights
+from skposter._labels.per_label import (
+    combined_weights,
+    known_frequencies,
+    per_label,
+    positive_weights,
+)
 from skposter._training.checks import (
+    aligned_labels,
     check_images,
     check_labels,
     check_same_labels,
@@ -27,12 +34,20 @@ from skposter._training.checks import (
     warn_about_rare_labels,
 )
 from skposter._training.memory import recall
-from skposter._training.parts import ImagesOfPart, Part, fingerprint_of_images, hold_out
+from skposter._training.subsets import (
+    ImagesOf,
+    Subset,
+    fingerprint_of_images,
+    hold_out,
+    weight_of_known,
+)
 from skposter.exceptions import TrainingDivergedError
-from skposter.networks import build_network, builder_params
-from skposter.thresholds import LabelPredictionsMixin, parse_objective
+from skposter.networks import Pretrained, as_network, build_network
+from skposter.thresholds import LabelPredictionsMixin, choose_thresholds, parse_objective
 
 __all__ = ["MultiLabelImageClassifier"]
+
+_AUTO = StrOptions({"auto"})
 
 
 class MultiLabelImageClassifier(
@@ -48,54 +63,41 @@ class MultiLabelImageClassifier(
     labels. Behaves as any scikit-learn classifier does: it can be cloned, searched, scored,
     calibrated and pickled.
 
+    Parameters that default to ``"auto"`` take what is best for the network, its recipe; after
+    ``fit``, ``recipe_`` says what that came to.
+
     Parameters
     ----------
-    network : str or callable, default="small_cnn"
-        ``"small_cnn"``, ``"tutorial"``, a network of keras.applications such as ``"mobilenet"``
-        (see :mod:`skposter.networks`), or ``network(meta, **network_params) -> keras.Model``,
-        uncompiled, from uint8 images to one sigmoid per label; `meta` is described there too.
-    network_params : dict, default=None
-        Further options of the builder, such as ``{"alpha": 0.25}`` for ``"mobilenet"``.
-    weights : str, path or None, default="imagenet"
-        What a network of keras.applications starts from: weights that Keras downloads, those in a
-        file (without the top), or random ones. Other networks always start from random ones.
-    fine_tune : {"all", "last", "none"}, default="all"
-        Layers that training changes in a network that starts from `weights`: all, those at the
-        last resolution, or only the head, whose inputs are then computed once.
-    head_epochs : int, default=4
-        How long the head is trained alone, on inputs computed once, before the layers that
-        `fine_tune` names are trained along with it for `epochs`.
-    filters : sequence of int, default=(32, 64, 128, 192)
-        ``small_cnn``: channels of each convolution; its length is the depth.
-    kernel_size : int, default=3
-        ``small_cnn``: side of the convolutions, in pixels.
-    dense_units : int, default=None
-        ``small_cnn``: units of a dense layer before the output; None leaves it out.
-    dropout : float, default=0.3
-        Share of the last layer's inputs dropped in training, in [0, 1). Not in ``tutorial``.
-    augmentation : {"none", "light", "strong"} or keras.layers.Layer, default="light"
+    network : str, network object, KerasClassifier or callable, default="small_cnn"
+        An object of :mod:`skposter.networks` such as ``SmallCNN(filters=(16, 32))`` or
+        ``Pretrained("mobilenet")``, or the short name of one (``"small_cnn"``, ``"tutorial"``, or
+        a network of keras.applications); a ``scikeras.wrappers.KerasClassifier``, whose function
+        builds the model and whose loss, optimizer, epochs and batch size are its recipe; or
+        ``network(meta) -> keras.Model``, uncompiled, from uint8 images to one sigmoid per label,
+        with `meta` as :mod:`skposter.networks` has it.
+    augmentation : {"auto", "none", "light", "strong"} or keras.layers.Layer, default="auto"
         Random changes to training images. ``"light"`` mirrors and shifts by up to 6 %;
         ``"strong"`` mirrors, zooms, shifts by up to 10 %, and varies brightness and contrast. A
         layer of your own gets float images in [0, 255]. Use ``"none"`` or a layer where left and
         right differ in meaning.
-    mixup : float, default=0.0
-        If above 0, training images are blended in pairs, and their labels with them, in shares
-        from Beta(mixup, mixup). 0.2 is a usual value.
-    loss : str, keras.losses.Loss or callable, default="binary_crossentropy"
-        ``"focal"``, ``"asymmetric"`` (:class:`~skposter.losses.AsymmetricLoss`), ``"dice"`` (soft
-        F1 of each label, over a batch), or as Keras takes it. All but cross-entropy distort the
-        probabilities, and rarely beat it once thresholds are tuned.
-    optimizer : str or keras.optimizers.Optimizer, default="adam"
-        As Keras takes it. An instance is copied for each fit.
-    learning_rate : float, default=None
-        For an optimizer given by name; an instance brings its own. None is 1e-3, and 5e-4 for a
-        network that starts from `weights`.
-    learning_rate_schedule : {"cosine", "constant"}, default="cosine"
+    loss : str, keras.losses.Loss, class of them or callable, default="auto"
+        ``"auto"`` is binary cross-entropy. ``"focal"``, ``"asymmetric"``
+        (:class:`~skposter.losses.AsymmetricLoss`), ``"dice"`` (soft F1 of each label, over a
+        batch), or as Keras takes it; one with ``from_logits=True`` expects a network that returns
+        logits. All but cross-entropy distort the probabilities, and rarely beat it once thresholds
+        are tuned.
+    optimizer : str, keras.optimizers.Optimizer or class of them, default="auto"
+        ``"auto"`` is Adam. As Keras takes it; an instance is copied for each fit and brings its own
+        learning rate.
+    learning_rate : float or "auto", default="auto"
+        For an optimizer given by name.
+    learning_rate_schedule : {"auto", "cosine", "constant"}, default="auto"
         ``"cosine"`` rises to the rate over the first 5 % of the batches of a ``fit`` and falls to
-        0 at its end. ``partial_fit``, which knows no end, is always constant.
-    epochs : int, default=20
+        0 at its end. ``partial_fit``, which knows no end, is always constant, and a callback that
+        sets the rate is obeyed.
+    epochs : int or "auto", default="auto"
         How often each training image is seen.
-    batch_size : int, default=32
+    batch_size : int or "auto", default="auto"
         Images in a batch, in training and prediction.
     validation_fraction : float, default=0.1
         Share of the images set aside, stratified by label and shuffled by `random_state`, for the
@@ -111,45 +113,42 @@ class MultiLabelImageClassifier(
         A label is predicted where its probability is at least this. One number for all labels,
         one per label, a mapping of label names to numbers (0.5 for those it does not name), or
         an objective of :func:`skposter.thresholds.choose_thresholds` such as ``"f1_macro"``, which
-        chooses on the validation part. Acts at prediction only: changing it needs no refit.
-    tta : bool, default=False
-        Whether predictions average the log-odds of an image and its mirror image, which takes
-        twice as long.
+        chooses on the validation images. Acts at prediction only: changing it needs no refit.
+    tta : {"auto", "none", "flip"}, default="auto"
+        Test-time augmentation. ``"flip"`` averages the log-odds of an image and its mirror image,
+        which takes twice as long. Acts at prediction only.
     min_labels : int, default=0
         An image below every threshold gets its `min_labels` most probable labels.
-    class_weight : "balanced", array-like or mapping, default=None
+    pos_weight : "balanced", array-like or mapping, default=None
         Weights of the positives of each label. ``"balanced"`` is negatives / positives, at most
         the number of images. Tuned thresholds do as well and leave the probabilities intact.
-    calibrate : bool, default=True
+    correct_intercepts : bool, default=True
         Whether ``fit`` with cross-entropy ends by shifting the log-odds of each label so that its
-        mean probability over the training images is its frequency there. Dropout, augmentation and
-        batch normalisation act in training only and leave it elsewhere. Takes one prediction of the
-        training images. Not in ``partial_fit``.
+        mean probability over the training images is its frequency there (calibration in the
+        large). Dropout, augmentation and batch normalisation act in training only and leave it
+        elsewhere. Takes one prediction of the training images. Not in ``partial_fit``.
     warm_start : bool, default=False
         Whether another call of ``fit`` goes on from the weights, the optimizer and the history of
-        the last.
-    keep_optimizer_state : bool, default=False
-        Whether pickles and copies in other processes keep what ``warm_start`` and ``partial_fit``
-        need to go on exactly as if there had been no pickling. With Adam, files become three
-        times as large. Otherwise the optimizer starts anew there.
+        the last. Pickles then hold the state of the optimizer too, which makes them three times as
+        large with Adam; without it, ``partial_fit`` begins with a new one after unpickling.
     memory : str or joblib.Memory, default=None
         A folder in which trained networks and predicted probabilities are kept. A network is found
         again by everything that it was trained on (images, labels, weights, seed, parameters,
-        versions), so a search over `threshold` and layers trains each distinct network once. Needs
-        a `random_state`, and no `callbacks` of your own. A path holds 4 GiB at most, the least
-        recently used goes first; see :mod:`skposter.memory`.
-    checkpoint_dir : str or path-like, default=None
-        A folder in which each epoch of a training is kept. The same ``fit`` (images, labels,
-        weights, seed, parameters, versions) in a process that comes after a killed one goes on
-        after the last complete epoch, to the same result, bit for bit. Needs a `random_state`, and
-        no `callbacks` of your own. One file a training, about four times its weights; it stays
-        when the training is over, so delete the folder when the model is saved.
+        versions), so a search over `threshold` and networks trains each distinct one once. While a
+        network is trained, its last complete epochs are there too: the same ``fit`` in a process
+        that comes after a killed one goes on from there, to the same result, bit for bit. Needs a
+        `random_state`, and no `callbacks`, losses or layers of your own. A path holds 4 GiB at
+        most, the least recently used goes first; see :mod:`skposter.memory`.
     callbacks : list of keras.callbacks.Callback, default=None
-        Objects or classes. Each fit uses copies, so nothing trained stays with them.
+        Objects, which are used as they are, or classes, of which each fit makes an object. After
+        the fit they no longer hold the network.
+    dtype_policy : str, default=None
+        Keras' name of a dtype policy, such as ``"mixed_bfloat16"``. None takes the one that Keras
+        is set to at ``fit``. The trained network keeps it, wherever it is loaded.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, dropout, shuffling and the validation part. With an int, weights are
-        bit-identical from fit to fit and from process to process on the same machine. None draws
-        fresh entropy. No global seed is read or set.
+        Seeds initial weights, dropout, shuffling and the validation images. With an int, weights
+        are bit-identical from fit to fit and from process to process on the same machine. None
+        draws fresh entropy. No global seed is read or set.
     verbose : int, default=0
         Above 0, a progress bar.
 
@@ -160,17 +159,21 @@ class MultiLabelImageClassifier(
     label_names_ : ndarray of shape (n_labels,)
         The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
     label_frequencies_ : ndarray of shape (n_labels,), float64
-        Share of the training images with each label.
+        Share of the training images with each label, among those of which it is known.
     image_shape_ : tuple
         ``(height, width, channels)`` of the training images.
+    recipe_ : dict
+        How the network was trained: each parameter that can be ``"auto"``, the phases of a
+        pre-trained network (``"fine_tune"``, ``"head_epochs"``) and the ``"dtype_policy"``.
     history_ : dict
-        ``"loss"`` and, with a validation part, ``"val_loss"``: lists with one entry an epoch.
+        ``"loss"``, ``"val_loss"`` and what callbacks log: lists with one entry an epoch, nan where
+        an epoch has none.
     n_iter_ : int
         Epochs trained.
     validation_indices_ : ndarray of int
-        The rows that were set aside; empty without a validation part of the training data.
+        The rows that were set aside; empty without validation images taken from `X`.
     keras_classifier_ : scikeras.wrappers.KerasClassifier
-        What trained the network, and holds its weights as NumPy arrays.
+        What trained the network. It answers SciKeras' own methods and can be cloned and pickled.
     model_ : keras.Model
         The network with its weights, made anew at each access.
 
@@ -184,16 +187,21 @@ class MultiLabelImageClassifier(
     Training runs through SciKeras' ``KerasClassifier``. ``score`` is, as in scikit-learn, the
     share of images whose labels are all right; prefer ``scoring="f1_micro"`` and the like.
 
+    Inside the scope of ``tf.distribute.MirroredStrategy``, each batch is divided among the devices.
+
     Examples
     --------
     >>> import numpy as np
     >>> from skposter import MultiLabelImageClassifier
+    >>> from skposter.networks import SmallCNN
     >>> rng = np.random.default_rng(0)
     >>> y = rng.integers(0, 2, size=(60, 2))
     >>> X = np.zeros((60, 16, 16, 3), dtype=np.uint8)
     >>> X[..., 0] += 200 * y[:, 0, None, None].astype(np.uint8)  # label 0 is red
     >>> X[..., 2] += 200 * y[:, 1, None, None].astype(np.uint8)  # label 1 is blue
-    >>> clf = MultiLabelImageClassifier(filters=(8,), epochs=30, learning_rate=0.02, random_state=0)
+    >>> clf = MultiLabelImageClassifier(
+    ...     SmallCNN(filters=(8,)), epochs=30, learning_rate=0.02, random_state=0
+    ... )
     >>> clf.fit(X, y).predict_proba(X[:1]).shape
     (1, 2)
     >>> bool((clf.predict(X) == y).mean() > 0.95)
@@ -201,37 +209,27 @@ class MultiLabelImageClassifier(
     """
 
     _parameter_constraints: dict = {
-        "network": [str, callable],
-        "network_params": [dict, None],
-        "weights": [str, PathLike, None],
-        "fine_tune": [StrOptions({"all", "last", "none"})],
-        "head_epochs": [Interval(Integral, 0, None, closed="left")],
-        "filters": ["array-like"],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
-        "dense_units": [Interval(Integral, 1, None, closed="left"), None],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "network": [str, HasMethods("build"), HasMethods("get_params"), callable],
         "augmentation": [str, callable],
-        "mixup": [Interval(Real, 0, None, closed="left")],
         "loss": [str, callable],
         "optimizer": "no_validation",  # Keras names the known ones
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "learning_rate_schedule": [StrOptions({"cosine", "constant"})],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [_AUTO, Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"auto", "cosine", "constant"})],
+        "epochs": [_AUTO, Interval(Integral, 1, None, closed="left")],
+        "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "threshold": [Real, "array-like", Mapping, str],
-        "tta": ["boolean"],
+        "tta": [StrOptions({"auto", "none", "flip"})],
         "min_labels": [Interval(Integral, 0, None, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), "array-like", Mapping, None],
-        "calibrate": ["boolean"],
+        "pos_weight": [StrOptions({"balanced"}), "array-like", Mapping, None],
+        "correct_intercepts": ["boolean"],
         "warm_start": ["boolean"],
-        "keep_optimizer_state": ["boolean"],
         "memory": [str, HasMethods("cache"), None],
-        "checkpoint_dir": [str, PathLike, None],
         "callbacks": "no_validation",
+        "dtype_policy": [str, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -240,50 +238,31 @@ class MultiLabelImageClassifier(
         self,
         network="small_cnn",
         *,
-        network_params=None,
-        weights="imagenet",
-        fine_tune="all",
-        head_epochs=4,
-        filters=(32, 64, 128, 192),
-        kernel_size=3,
-        dense_units=None,
-        dropout=0.3,
-        augmentation="light",
-        mixup=0.0,
-        loss="binary_crossentropy",
-        optimizer="adam",
-        learning_rate=None,
-        learning_rate_schedule="cosine",
-        epochs=20,
-        batch_size=32,
+        augmentation="auto",
+        loss="auto",
+        optimizer="auto",
+        learning_rate="auto",
+        learning_rate_schedule="auto",
+        epochs="auto",
+        batch_size="auto",
         validation_fraction=0.1,
         early_stopping=False,
         n_iter_no_change=10,
         tol=1e-4,
         threshold=0.5,
-        tta=False,
+        tta="auto",
         min_labels=0,
-        class_weight=None,
-        calibrate=True,
+        pos_weight=None,
+        correct_intercepts=True,
         warm_start=False,
-        keep_optimizer_state=False,
         memory=None,
-        checkpoint_dir=None,
         callbacks=None,
+        dtype_policy=None,
         random_state=None,
         verbose=0,
     ):
         self.network = network
-        self.network_params = network_params
-        self.weights = weights
-        self.fine_tune = fine_tune
-        self.head_epochs = head_epochs
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.dense_units = dense_units
-        self.dropout = dropout
         self.augmentation = augmentation
-        self.mixup = mixup
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -297,13 +276,12 @@ class MultiLabelImageClassifier(
         self.threshold = threshold
         self.tta = tta
         self.min_labels = min_labels
-        self.class_weight = class_weight
-        self.calibrate = calibrate
+        self.pos_weight = pos_weight
+        self.correct_intercepts = correct_intercepts
         self.warm_start = warm_start
-        self.keep_optimizer_state = keep_optimizer_state
         self.memory = memory
-        self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
+        self.dtype_policy = dtype_policy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -311,18 +289,20 @@ class MultiLabelImageClassifier(
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Train on images and their labels.
 
-        Ctrl-C ends the training early, with a warning, and leaves a usable estimator.
+        Ctrl-C ends the training, keeps what was learned so far, and goes on to whoever called.
 
         Parameters
         ----------
         X : array-like of uint8, shape (n_samples, height, width, channels)
-            An array, a memory map or :class:`~skposter.LazyImages`. Never modified.
+            An array, a memory map, :class:`~skposter.LazyImages`, or what lies on a disk and is
+            read by the batch (h5py, zarr). Never modified.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            0/1, bool or float; a DataFrame's columns name the labels.
+            0/1, bool or float; a DataFrame's columns name the labels. NaN is an unknown label: it
+            weighs nothing for that image.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
             Weights per image, or per image and label. Images of weight zero are left out.
         X_val, y_val : array-like, default=None
-            A validation part of your own, in place of `validation_fraction`.
+            Validation images of your own, in place of `validation_fraction`.
 
         Returns
         -------
@@ -332,48 +312,39 @@ class MultiLabelImageClassifier(
         Raises
         ------
         ValueError
-            If images, labels or weights are not as described.
+            If images, labels, weights or what the network returns are not as described. A fitted
+            classifier stays as it was then.
         TrainingDivergedError
             If the loss is not finite.
         """
         if isinstance(self.threshold, str):
             parse_objective(self.threshold)  # better now than after the training
-        going_on = self.warm_start and hasattr(self, "keras_classifier_")
+        going_on = self.warm_start and self.__sklearn_is_fitted__()
         everything, label_names = self._checked(X, y, sample_weight, going_on=going_on)
         warn_about_rare_labels(everything.labels(), label_names)
-        seeds = self._seeds if going_on else self._new_seeds()
-        held_out = np.arange(0)
+        facts = self._facts if going_on else self._new_facts(everything, label_names)
         if X_val is None and y_val is None:
-            training, validation = hold_out(everything, self.validation_fraction, seeds["split"])
-            if validation is not None:
-                held_out = validation.rows
+            training, validation = hold_out(
+                everything, self.validation_fraction, facts["seeds"]["split"]
+            )
+            held_out = np.arange(0) if validation is None else validation.rows
         else:
-            training = everything
-            validation = _given(X_val, y_val, training.X.shape[1:], label_names)
+            training, validation = everything, _given(X_val, y_val, facts)
+            held_out = np.arange(0)
         if self.early_stopping and validation is None:
             raise ValueError(
-                "early_stopping=True needs a validation part: set validation_fraction so that it "
+                "early_stopping=True needs validation images: set validation_fraction so that it "
                 f"comes to at least one of the {len(training.rows)} images, or pass X_val and "
                 "y_val."
             )
-        # Until here nothing has changed, so refused data leaves a fitted classifier usable.
-        if not going_on:
-            self._start_anew(everything, label_names, seeds)
-        self.validation_indices_ = held_out
-        self._train(
-            training,
-            validation,
-            epochs=self.epochs,
-            schedule=self.learning_rate_schedule,
-            centre=self.calibrate,
-        )
+        self._train(training, validation, held_out, facts, going_on=going_on)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, *, label_names=None, classes=None):
         """Train one more epoch on these images, going on from what was learned.
 
-        No validation part is set aside.
+        No validation images are set aside.
 
         Parameters
         ----------
@@ -393,14 +364,12 @@ class MultiLabelImageClassifier(
         self : object
             The classifier.
         """
-        going_on = hasattr(self, "keras_classifier_")
+        going_on = self.__sklearn_is_fitted__()
         training, label_names = self._checked(
             X, y, sample_weight, going_on=going_on, label_names=label_names
         )
-        if not going_on:
-            self._start_anew(training, label_names, self._new_seeds())
-        self.validation_indices_ = np.arange(0)
-        self._train(training, None, epochs=1)
+        facts = self._facts if going_on else self._new_facts(training, label_names)
+        self._train(training, None, np.arange(0), facts, going_on=going_on, one_epoch=True)
         return self
 
     def predict_proba(self, X):
@@ -423,7 +392,26 @@ class MultiLabelImageClassifier(
         """
         check_is_fitted(self, "keras_classifier_")
         X = check_images(X, image_shape=self.image_shape_)
-        return self._finite_probabilities(X)
+        return self._checked_probabilities(self.keras_classifier_, X)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of images whose labels are all predicted right.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n_samples, height, width, channels)
+            Images of the fitted shape.
+        y : array-like or DataFrame of shape (n_samples, n_labels)
+            The labels, 0/1; the columns of a DataFrame may be in any order.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self, "keras_classifier_")
+        return super().score(X, aligned_labels(y, self.label_names_), sample_weight)
 
     @property
     def model_(self):
@@ -433,51 +421,17 @@ class MultiLabelImageClassifier(
 
     @property
     def thresholds_(self):
-        """The cut of each label that `threshold` comes to, float64 `(n_labels,)`."""
+        """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "keras_classifier_")
-        if isinstance(self.threshold, str):
-            return self._chosen_thresholds(self.threshold)
-        return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
-
-    def _finite_probabilities(self, X):
-        probabilities = self._recalled_probabilities(X)
-        if not np.isfinite(probabilities).all():
-            raise TrainingDivergedError(
-                "The network returns probabilities that are not finite, so its weights are not "
-                "either. Train again with a smaller learning_rate."
-            )
-        return probabilities
-
-    def _recalled_probabilities(self, X):
-        network = self.keras_classifier_.network_
-        memory, key = None, None
-        # Looking up costs more than predicting a batch, and a server's requests are no data set.
-        if self.memory is not None and len(X) > self.batch_size:
-            memory = self.memory
-            key = [network.fingerprint(), fingerprint_of_images(X), self.batch_size, self.tta]
-        return recall(
-            memory,
-            "probabilities",
-            key,
-            partial(
-                self.keras_classifier_.predict_proba,
-                X,
-                batch_size=self.batch_size,
-                mirrored=self.tta,
-            ),
-            description=f"{network.name} on {len(X)} images",
-        )
-
-    def _chosen_thresholds(self, objective):
-        from skposter.thresholds import choose_thresholds
-
+        if not isinstance(self.threshold, str):
+            return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
         if self._validation_scores is None:
             raise ValueError(
-                f"threshold={objective!r} is chosen on the validation part, and there is none: "
+                f"threshold={self.threshold!r} is chosen on validation images, and there are none: "
                 "fit with validation_fraction or X_val, or use TunedThresholdsClassifierCV."
             )
         y_val, scores = self._validation_scores
-        return choose_thresholds(y_val, scores, objective=objective)
+        return choose_thresholds(y_val, scores, objective=self.threshold)
 
     def _checked(self, X, y, sample_weight, *, going_on, label_names=None):
         """Return the rows that weigh something, and the names of their labels."""
@@ -487,120 +441,179 @@ class MultiLabelImageClassifier(
             check_same_labels(names, self.label_names_)
             names = self.label_names_
         sample_weight = check_sample_weight(sample_weight, *y.shape)
-        part = Part(X, y, np.arange(len(y)), sample_weight).without_weightless()
-        of_positives = positive_weights(self.class_weight, part.labels(), names)
-        part.weight = combined_weights(sample_weight, of_positives, y)
-        return part, names
+        subset = _weighted(X, y, sample_weight).without_weightless()
+        of_positives = positive_weights(self.pos_weight, subset.labels(), names)
+        weight = combined_weights(sample_weight, of_positives, y)
+        return Subset(X, y, subset.rows, _times(weight, weight_of_known(y))), names
+
+    @property
+    def _facts(self):
+        """What is known of the data and decides about the network."""
+        return {
+            "image_shape": self.image_shape_,
+            "label_names": self.label_names_,
+            "label_frequencies": self.label_frequencies_,
+            "seeds": self._seeds,
+        }
+
+    def _new_facts(self, training, label_names):
+        return {
+            "image_shape": tuple(int(side) for side in training.X.shape[1:]),
+            "label_names": label_names,
+            "label_frequencies": known_frequencies(training.labels()),
+            "seeds": self._new_seeds(),
+        }
 
     def _new_seeds(self):
         if self.random_state is None:
             entropy = None  # fresh; NumPy's global generator is not touched
-            kept = [
-                name for name in ("memory", "checkpoint_dir") if getattr(self, name) is not None
-            ]
-            if kept:
-                warnings.warn(
-                    f"{kept[0]} finds nothing again without a random_state, because each training "
-                    "draws seeds of its own; pass an int.",
-                    UserWarning,
-                    stacklevel=4,
+            if self.memory is not None:
+                warn_user(
+                    "memory finds nothing again without a random_state, because each training "
+                    "draws seeds of its own; pass an int."
                 )
         else:
             entropy = int(check_random_state(self.random_state).randint(2**31))
         seeds = np.random.SeedSequence(entropy).generate_state(3)
         return dict(zip(("network", "shuffle", "split"), map(int, seeds), strict=True))
 
-    def _start_anew(self, training, label_names, seeds):
-        for name in ("keras_classifier_", "_validation_scores"):
-            self.__dict__.pop(name, None)
-        self.image_shape_ = tuple(int(side) for side in training.X.shape[1:])
-        self.label_names_ = label_names
-        self.classes_ = np.tile([0, 1], (len(label_names), 1))
-        self.label_frequencies_ = training.labels().mean(axis=0, dtype=np.float64)
-        self.history_ = {}
-        self.n_iter_ = 0
-        self._seeds = seeds
+    def _train(self, training, validation, held_out, facts, *, going_on, one_epoch=False):
+        """Train, then keep what was learned; until then nothing of the classifier changes."""
+        from skposter._training.callbacks import appended, epochs_of
+        from skposter._training.compiling import takes_logits
+        from skposter._training.keras_fit import completed, network_of
+        from skposter._training.phases import train_in_phases
+        from skposter._training.recipe import DEFAULTS, Recipe, RunOptions, resolved
 
-    def _train(self, training, validation, *, epochs, schedule="constant", centre=False):
-        """Train `epochs` more and keep what was learned."""
-        from skposter._training.recipe import Recipe, RunOptions
-        from skposter._training.transfer import train_in_phases
-
-        builder_params = self._builder_params()
-        fine_tune = builder_params.get("fine_tune") if builder_params.get("weights") else None
-        recipe = Recipe(
-            loss=self.loss,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate or (1e-3 if fine_tune is None else 5e-4),
-            schedule=schedule,
-            mixup=self.mixup,
-            centre=centre,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            patience=self.n_iter_no_change if self.early_stopping and validation else None,
-            tol=self.tol,
-            shuffle_seed=self._seeds["shuffle"],
-            first_epoch=self.n_iter_,
-        )
-        previous = getattr(self, "keras_classifier_", None)
+        network = network_of(self.network)
+        params = {name: getattr(self, name) for name in DEFAULTS}
+        recipe = resolved(params, network)
+        recipe["dtype_policy"] = self._policy(going_on)
+        recipe = completed(recipe, params, network, _meta(facts, recipe))
+        n_iter, history = (self.n_iter_, self.history_) if going_on else (0, {})
         classifier, interrupted = train_in_phases(
-            partial(build_network, self.network, self._meta(), builder_params),
-            training,
+            partial(
+                build_network,
+                self.network if callable(self.network) else network,
+                _meta(facts, recipe),
+                dtype_policy=recipe["dtype_policy"],
+                logits=takes_logits(recipe["loss"]),
+            ),
+            _weighted_alike(training, validation),
             validation,
-            recipe,
-            RunOptions(self.callbacks, self.memory, self.checkpoint_dir, self.verbose),
-            fine_tune=fine_tune,
-            head_epochs=self.head_epochs,
-            start=None if previous is None else previous.network_,
+            Recipe(
+                loss=recipe["loss"],
+                optimizer=recipe["optimizer"],
+                learning_rate=recipe["learning_rate"],
+                schedule="constant" if one_epoch else recipe["learning_rate_schedule"],
+                correct_intercepts=self.correct_intercepts and not one_epoch,
+                epochs=1 if one_epoch else recipe["epochs"],
+                batch_size=recipe["batch_size"],
+                patience=self.n_iter_no_change if self.early_stopping and validation else None,
+                tol=self.tol,
+                shuffle_seed=facts["seeds"]["shuffle"],
+                first_epoch=n_iter,
+                compile_options=getattr(network, "compile_options", ()),
+            ),
+            RunOptions(self.callbacks, self.memory, self.verbose),
+            dtype_policy=recipe["dtype_policy"],
+            fine_tune=recipe["fine_tune"],
+            head_epochs=recipe["head_epochs"],
+            start=self.keras_classifier_.network_ if going_on else None,
         )
+        learned = {
+            "image_shape_": facts["image_shape"],
+            "label_names_": facts["label_names"],
+            "classes_": np.tile([0, 1], (len(facts["label_names"]), 1)),
+            "label_frequencies_": facts["label_frequencies"],
+            "recipe_": recipe,
+            "history_": appended(history, n_iter, epochs_of(classifier.history_)),
+            "n_iter_": n_iter + len(classifier.history_.get("loss", [])),
+            "validation_indices_": held_out,
+            "keras_classifier_": classifier,
+            "_seeds": facts["seeds"],
+            "_training_summary": training.summary(),
+            "_validation_scores": None,
+        }
         if interrupted:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
-        self.keras_classifier_ = classifier
-        self._training_summary = training.summary()
-        for name, values in classifier.history_.items():
-            self.history_.setdefault(name, []).extend(values)
-        self.n_iter_ += len(classifier.history_.get("loss", []))
-        # Kept because thresholds can be chosen on them later without the images.
-        self._validation_scores = None
+            self.__dict__.update(learned)  # first of all, as Ctrl-C may come again
         if validation is not None:
-            scores = self._finite_probabilities(ImagesOfPart(validation))
-            self._validation_scores = validation.labels().astype(np.uint8), scores
+            # Kept because thresholds can be chosen on them later without the images.
+            scores = self._checked_probabilities(classifier, ImagesOf(validation), recipe)
+            learned["_validation_scores"] = _compact(validation.labels()), scores
+        self.__dict__.update(learned)
+        if interrupted:
+            raise KeyboardInterrupt("Training interrupted; what was learned so far is kept.")
+
+    def _policy(self, going_on):
+        """Return the dtype policy to train with."""
+        from skposter._keras.settings import checked_dtype_policy, current_dtype_policy
+
+        if going_on:
+            trained = self.recipe_["dtype_policy"]
+            if self.dtype_policy not in (None, trained):
+                raise ValueError(
+                    f"dtype_policy={self.dtype_policy!r}, but training began with {trained!r}, and "
+                    "a network keeps its own. Clone the classifier to begin anew."
+                )
+            return trained
+        if self.dtype_policy is not None:
+            return checked_dtype_policy(self.dtype_policy)
+        # Keras has a policy for each thread, and another process has none of it: a search that
+        # fits its clones there is to train what it would have trained here.
+        origin, policy = vars(self).get("_policy_of_origin", (None, None))
+        return current_dtype_policy() if origin in (None, _here()) else policy
+
+    def _checked_probabilities(self, classifier, X, recipe=None):
+        """Return the probabilities of a network, if they are some."""
+        recipe = recipe or self.recipe_
+        batch_size = recipe["batch_size"] if self.batch_size == "auto" else self.batch_size
+        tta = recipe["tta"] if self.tta == "auto" else self.tta
+        network = classifier.network_
+        memory, key = None, None
+        # Looking up costs more than predicting a batch, and a server's requests are no data set.
+        if self.memory is not None and len(X) > batch_size:
+            memory = self.memory
+            key = [network.fingerprint(), fingerprint_of_images(X), batch_size, tta]
+        probabilities = recall(
+            memory,
+            "probabilities",
+            key,
+            partial(classifier.predict_proba, X, batch_size=batch_size, mirrored=tta == "flip"),
+            description=f"{network.name} on {len(X)} images",
+        )
+        if not np.isfinite(probabilities).all():
+            raise TrainingDivergedError(
+                "The network returns probabilities that are not finite, so its weights are not "
+                "either. Train again with a smaller learning_rate."
+            )
+        if probabilities.min() < 0 or probabilities.max() > 1:
+            raise ValueError(
+                f"The network returns values from {probabilities.min():.3g} to "
+                f"{probabilities.max():.3g}, which are no probabilities. End it in one sigmoid per "
+                'label: Dense(meta["n_labels"], activation="sigmoid").'
+            )
+        return probabilities
 
     def _build_untrained(self, **meta):
         """Make the network for values that it gets from elsewhere."""
-        params = self._builder_params()
-        if params.get("weights") is not None:
-            from skposter.networks import ELSEWHERE
+        network = as_network(self.network)
+        if isinstance(network, Pretrained):
+            network = network.with_values_from_elsewhere()
+        return build_network(
+            network,
+            {**_meta(self._facts, self.recipe_), **meta},
+            dtype_policy=self.recipe_["dtype_policy"],
+        )
 
-            params = {**params, "weights": ELSEWHERE}
-        return build_network(self.network, {**self._meta(), **meta}, params)
-
-    def _meta(self):
-        return {
-            "input_shape": self.image_shape_,
-            "n_labels": len(self.label_names_),
-            "label_names": self.label_names_.tolist(),
-            "label_frequencies": self.label_frequencies_,
-            "seed": self._seeds["network"],
-            "augmentation": self.augmentation,
-        }
-
-    def _builder_params(self):
-        ours = {
-            "filters": tuple(self.filters),
-            "kernel_size": self.kernel_size,
-            "dense_units": self.dense_units,
-            "dropout": self.dropout,
-            "weights": self.weights,
-            "fine_tune": self.fine_tune,
-        }
-        signature = inspect.signature(type(self)).parameters
-        defaults = {name: signature[name].default for name in ours}
-        return builder_params(self.network, ours, defaults, self.network_params or {})
+    def __sklearn_clone__(self):
+        return _with_policy_of_origin(super().__sklearn_clone__())
 
     def __getstate__(self):
         state = super().__getstate__()
-        if self.keep_optimizer_state and hasattr(self, "keras_classifier_"):
+        if "_policy_of_origin" not in state:
+            state.update(_policy_of_origin())
+        if self.warm_start and self.__sklearn_is_fitted__():
             state["_optimizer_state"] = self.keras_classifier_.network_.optimizer_state
         return state
 
@@ -624,11 +637,66 @@ class MultiLabelImageClassifier(
         return tags
 
 
-def _given(X_val, y_val, image_shape, label_names):
-    """Return the validation part that the user passed."""
+def _here():
+    return os.getpid(), threading.get_ident()
+
+
+def _policy_of_origin():
+    """Return what a copy is to remember of Keras' dtype policy: nothing of the usual one."""
+    if "keras" not in sys.modules:
+        return {}
+    from skposter._keras.settings import current_dtype_policy
+
+    policy = current_dtype_policy()
+    return {} if policy == "float32" else {"_policy_of_origin": (_here(), policy)}
+
+
+def _with_policy_of_origin(classifier):
+    classifier.__dict__.update(_policy_of_origin())
+    return classifier
+
+
+def _meta(facts, recipe):
+    """Return what functions that build networks are told; see :mod:`skposter.networks`."""
+    return {
+        "input_shape": facts["image_shape"],
+        "n_labels": len(facts["label_names"]),
+        "label_names": facts["label_names"].tolist(),
+        "label_frequencies": facts["label_frequencies"],
+        "seed": facts["seeds"]["network"],
+        "augmentation": recipe["augmentation"],
+    }
+
+
+def _given(X_val, y_val, facts):
+    """Return the validation images that the user passed."""
     if X_val is None or y_val is None:
         raise ValueError("X_val and y_val go together; only one of them was passed.")
-    X_val = check_images(X_val, image_shape=image_shape)
+    X_val = check_images(X_val, image_shape=facts["image_shape"])
+    y_val = aligned_labels(y_val, facts["label_names"])
     y_val, names = check_labels(y_val, n_samples=X_val.shape[0])
-    check_same_labels(names, label_names)
-    return Part(X_val, y_val, np.arange(len(y_val)))
+    check_same_labels(names, facts["label_names"])
+    return Subset(X_val, y_val, np.arange(len(y_val)), weight_of_known(y_val))
+
+
+def _weighted(X, y, weight):
+    return Subset(X, y, np.arange(len(y)), _times(weight, weight_of_known(y)))
+
+
+def _times(weight, other):
+    """Return the product of weights of images, or of images and labels; None is one."""
+    if weight is None or other is None:
+        return other if weight is None else weight
+    return (weight if weight.ndim == 2 else weight[:, None]) * other
+
+
+def _weighted_alike(training, validation):
+    """Give each label a weight if the validation images have unknown ones: one loss serves both."""
+    if validation is None or not validation.weighs_labels or training.weighs_labels:
+        return training
+    weight = _times(training.weight, np.ones_like(training.y))
+    return Subset(training.X, training.y, training.rows, weight)
+
+
+def _compact(y):
+    return y if np.isnan(y).any() else y.astype(np.uint8)

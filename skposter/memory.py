@@ -1,4 +1,8 @@
-"""What ``memory=`` of the classifier has kept: a list of it, and how to clear it."""
+"""What ``memory=`` of the classifier has kept: a list of it, and how to clear it.
+
+A memory holds trained networks, predicted probabilities, and, for trainings that were killed, their
+last complete epoch.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +58,15 @@ def list_memory(memory):
     return entries.sort_values("last_used", ascending=False, ignore_index=True)
 
 
+def checkpoint_folder_of(location):
+    """Return where in the folder of a memory the epochs of trainings under way are kept."""
+    return os.path.join(location, "skposter-checkpoints")
+
+
 def clear_memory(memory, *, bytes_limit=0):
     """Remove what was used longest ago, until no more than `bytes_limit` is left.
+
+    What killed trainings have left is removed first; it is no longer found again then.
 
     Parameters
     ----------
@@ -65,5 +76,11 @@ def clear_memory(memory, *, bytes_limit=0):
         What may stay, in bytes or as in ``"500M"``.
     """
     store = check_memory(memory)
-    if store.location is not None:
-        store.reduce_size(bytes_limit=bytes_limit)
+    if store.location is None:
+        return
+    folder = checkpoint_folder_of(store.location)
+    if os.path.isdir(folder):
+        for name in os.listdir(folder):
+            if name.endswith(".checkpoint"):
+                os.unlink(os.path.join(folder, name))
+    store.reduce_size(bytes_limit=bytes_limit)

@@ -25,7 +25,7 @@ class SpelledParametersMixin:
         for name in kwargs:
             if name not in names:
                 raise TypeError(
-                    f"{cls.__name__} has no parameter {name!r}.{did_you_mean(name, names)} "
+                    f"{cls.__name__} has no parameter {name!r}.{_advice(name, names)} "
                     f"Its parameters are: {', '.join(names)}."
                 )
         return super().__new__(cls)
@@ -50,9 +50,25 @@ class SpelledParametersMixin:
         """
         names = self.get_params(deep=True)
         for name in params:
-            if name not in names and name.partition("__")[0] not in names:
+            owner, _, _ = name.partition("__")
+            if name in names:
+                continue
+            if owner not in names or not hasattr(params.get(owner, names[owner]), "set_params"):
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {type(self).__name__}."
-                    f"{did_you_mean(name, names)} Valid parameters are: {sorted(names)}."
+                    f"{_advice(name, names)} Valid parameters are: {sorted(names)}."
                 )
         return super().set_params(**params)
+
+
+def _advice(name, names):
+    """Return the likely spelling of a parameter, or whose parameter it is."""
+    owner, routed, inner = name.partition("__")
+    if routed and owner in names:
+        if inner in names:
+            return f" {inner!r} is a parameter of its own here: {inner}=..."
+        return (
+            f" {owner!r} has no parameters of its own as it is now: pass {owner} as an object that "
+            f"has {inner!r}."
+        )
+    return did_you_mean(name, names)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from skposter._keras.forks import check_not_forked
+from skposter._keras.settings import fixed_settings
 from skposter._keras.tensorflow import keras
 
 __all__ = [
@@ -91,8 +92,11 @@ def network_variables(model):
 
 
 def rebuild(config, custom_objects=None):
-    """Return a new, uncompiled Keras model from its JSON."""
-    return keras.saving.deserialize_keras_object(json.loads(config), custom_objects=custom_objects)
+    """Return a new, uncompiled Keras model from its JSON, whatever Keras is set to now."""
+    with fixed_settings("float32"):  # layers of another policy say so in the JSON
+        return keras.saving.deserialize_keras_object(
+            json.loads(config), custom_objects=custom_objects
+        )
 
 
 def canonical(config):
@@ -124,11 +128,21 @@ def _numbered(node, numbers):
 
 
 @contextmanager
-def borrow(key, build):
+def borrow(key, build, *, keep=True):
     """Lend the network of `key`, which ``build()`` makes if none is idle.
 
     A network is lent to one borrower at a time, so threads that train the same architecture get
     one each. What it holds when it is lent is left over from the last borrower.
+
+    Parameters
+    ----------
+    key : str
+        The same for networks of the same architecture, loss and optimizer only.
+    build : callable
+        Makes the network.
+    keep : bool, default=True
+        Whether the next borrower may have it. Not after code of the user's has had it in hand,
+        which can have frozen layers or changed the optimizer.
 
     Raises
     ------
@@ -144,11 +158,16 @@ def borrow(key, build):
     try:
         yield network
     finally:
-        with _lock:
-            _idle.setdefault(key, []).append(network)
-            _idle.move_to_end(key)
-            while sum(map(len, _idle.values())) > MAX_IDLE:
-                oldest = next(iter(_idle))
-                _idle[oldest].pop(0)
-                if not _idle[oldest]:
-                    del _idle[oldest]
+        if keep:
+            _take_back(key, network)
+
+
+def _take_back(key, network):
+    with _lock:
+        _idle.setdefault(key, []).append(network)
+        _idle.move_to_end(key)
+        while sum(map(len, _idle.values())) > MAX_IDLE:
+            oldest = next(iter(_idle))
+            _idle[oldest].pop(0)
+            if not _idle[oldest]:
+                del _idle[oldest]

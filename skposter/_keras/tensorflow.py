@@ -8,6 +8,7 @@ there only during our own calls, and what TensorFlow changes about memory is put
 from __future__ import annotations
 
 import ctypes
+import json
 import logging
 import os
 import re
@@ -113,15 +114,36 @@ def _start():
     keep_freed_memory()
 
 
+def _check_backend():
+    """Raise ImportError if Keras is told to run on something else, before anything is loaded.
+
+    Keras loads its backend with itself, and some abort the process when TensorFlow is there too.
+    """
+    if "keras" in sys.modules:
+        backend = sys.modules["keras"].backend.backend()
+    else:
+        backend = os.environ.get("KERAS_BACKEND") or _configured_backend()
+    if backend != "tensorflow":
+        raise ImportError(
+            f"Keras runs on {backend!r} here; skposter needs TensorFlow. Unset KERAS_BACKEND, or "
+            "set it to 'tensorflow', before Keras is imported."
+        )
+
+
+def _configured_backend():
+    """Return the backend that Keras' own file of settings names."""
+    folder = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    try:
+        with open(os.path.join(folder, "keras.json"), encoding="utf-8") as file:
+            return json.load(file).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):  # Keras does without it then, too
+        return "tensorflow"
+
+
+_check_backend()
 if "tensorflow" not in sys.modules:
     with standard_error_without_noise():
         _start()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        f"Keras runs on {keras.backend.backend()!r} here; skposter needs TensorFlow. Unset "
-        "KERAS_BACKEND, or set it to 'tensorflow', before Keras is imported."
-    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
 
-__all__ = ["combined_weights", "per_label", "positive_weights"]
+__all__ = ["combined_weights", "known_frequencies", "per_label", "positive_weights"]
 
 
 def per_label(value, label_names, *, default, what):
@@ -33,17 +33,24 @@ def per_label(value, label_names, *, default, what):
     return np.broadcast_to(array, len(names)).copy()
 
 
-def positive_weights(class_weight, y, label_names):
+def positive_weights(pos_weight, y, label_names):
     """Return the weight of the positives of each label, or None."""
-    if class_weight is None:
+    if pos_weight is None:
         return None
-    if isinstance(class_weight, str):  # "balanced"
-        positives = y.sum(axis=0, dtype=np.float64)
-        return np.clip((len(y) - positives) / np.maximum(positives, 1), 1 / len(y), len(y))
-    weights = per_label(class_weight, label_names, default=1.0, what="class_weight")
+    if isinstance(pos_weight, str):  # "balanced"
+        positives = np.nansum(y, axis=0, dtype=np.float64)
+        negatives = (~np.isnan(y)).sum(axis=0) - positives
+        return np.clip(negatives / np.maximum(positives, 1), 1 / len(y), len(y))
+    weights = per_label(pos_weight, label_names, default=1.0, what="pos_weight")
     if (weights < 0).any() or np.isinf(weights).any():
-        raise ValueError(f"class_weight must be finite and not negative, got {weights.tolist()}.")
+        raise ValueError(f"pos_weight must be finite and not negative, got {weights.tolist()}.")
     return weights
+
+
+def known_frequencies(y):
+    """Return the share of images with each label among those of which it is known, else 0."""
+    known = (~np.isnan(y)).sum(axis=0)
+    return np.nansum(y, axis=0, dtype=np.float64) / np.maximum(known, 1)
 
 
 def combined_weights(sample_weight, weight_of_positives, y):

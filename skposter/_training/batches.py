@@ -20,9 +20,10 @@ class ImageBatches:
 
     Parameters
     ----------
-    part : Part
-        Images, labels, rows and weights. Weights of labels travel beside the labels on a last axis
-        of two, because Keras has no place for them; the loss takes them apart again.
+    subset : Subset
+        Images, labels, rows and weights. Unknown labels become zeros, as they weigh nothing.
+        Weights of labels travel beside the labels on a last axis of two, because Keras has no place
+        for them; the loss takes them apart again.
     batch_size : int
         Images in a batch.
     shuffle_seed : int, default=None
@@ -30,55 +31,39 @@ class ImageBatches:
         so it does not depend on what ran before.
     first_epoch : int, default=0
         Number of the first epoch.
-    mixup : float, default=0.0
-        If above 0, each image is blended with another one of its batch, and their labels in the
-        same shares, drawn from Beta(mixup, mixup). The larger share stays with the image.
     label_weights : bool, default=False
-        Give each label of an unweighted part the weight one, for a loss that expects weights.
+        Give each label of an unweighted subset the weight one, for a loss that expects weights.
     """
 
     def __init__(
         self,
-        part,
+        subset,
         batch_size,
         *,
         shuffle_seed=None,
         first_epoch=0,
-        mixup=0.0,
         label_weights=False,
     ):
-        self._part = part
-        self._weight = np.ones_like(part.y) if label_weights else part.weight
+        self._subset = subset
+        self._weight = _weight(subset, label_weights)
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
-        self._mixup = mixup
         self._epoch = first_epoch
         self._order = self._draw_order()
 
     @property
     def num_batches(self):
-        return -(-len(self._part.rows) // self._batch_size)
+        return -(-len(self._subset.rows) // self._batch_size)
 
     def __getitem__(self, i):
         rows = self._order[i * self._batch_size : (i + 1) * self._batch_size]
-        images, y = np.asarray(self._part.X[rows]), self._part.y[rows]
+        images, y = np.asarray(self._subset.X[rows]), np.nan_to_num(self._subset.y[rows])
         weight = None if self._weight is None else self._weight[rows]
-        if self._mixup:
-            images, y, weight = self._mixed(i, images, y, weight)
         if weight is None:
             return images, y
         if weight.ndim == 1:
             return images, y, weight
         return images, np.stack([y, weight], axis=-1)
-
-    def _mixed(self, i, *arrays):
-        """Blend each row of batch `i` with another one; keep the dtypes."""
-        rng = np.random.default_rng((self._shuffle_seed, self._epoch, i))
-        n = len(arrays[0])
-        share = rng.beta(self._mixup, self._mixup, n).astype(np.float32)
-        share = np.maximum(share, 1 - share)
-        partner = rng.permutation(n)
-        return [array if array is None else _blend(array, partner, share) for array in arrays]
 
     def dataset(self):
         """Return the batches as a ``tf.data.Dataset``; a pass over it is the epoch of that moment.
@@ -87,7 +72,7 @@ class ImageBatches:
         ever longer, and which at the end of an epoch now and then misses that it should stop. The
         training then waits for as long as the epoch took.
         """
-        X, y, weight = self._part.X, self._part.y, self._weight
+        X, y, weight = self._subset.X, self._subset.y, self._weight
         labels = y.shape[1:] if weight is None or weight.ndim == 1 else (*y.shape[1:], 2)
         signature = [
             tf.TensorSpec((None, *X.shape[1:]), X.dtype),
@@ -114,14 +99,12 @@ class ImageBatches:
 
     def _draw_order(self):
         if self._shuffle_seed is None:
-            return self._part.rows
+            return self._subset.rows
         rng = np.random.default_rng((self._shuffle_seed, self._epoch))
-        return rng.permutation(self._part.rows)
+        return rng.permutation(self._subset.rows)
 
 
-def _blend(array, partner, share):
-    share = share.reshape(-1, *[1] * (array.ndim - 1))
-    blended = share * array + (1 - share) * array[partner]
-    if array.dtype == np.uint8:
-        blended = np.rint(blended)
-    return blended.astype(array.dtype)
+def _weight(subset, label_weights):
+    if label_weights and subset.weight is None:
+        return np.ones_like(subset.y)
+    return subset.weight

@@ -1,17 +1,126 @@
-"""What happens between batches and epochs: one progress line, and a stop when training diverges."""
+"""What happens between batches and epochs: the learning rate, progress, divergence, and callbacks.
+
+The user's callbacks are the user's: they are passed on as they are, so that what they collect stays
+theirs. They run before ours, so that ours see what they log and what they set.
+"""
 
 from __future__ import annotations
 
-import copy
+import math
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from skposter._estimators.user_warnings import warn_user
 from skposter._keras.tensorflow import keras
 from skposter.exceptions import TrainingDivergedError
 
-__all__ = ["Progress", "StopWhenNotFinite", "fresh_callbacks"]
+__all__ = [
+    "CosineRate",
+    "LogToHistory",
+    "Progress",
+    "StopWhenNotFinite",
+    "appended",
+    "cosine_share",
+    "epochs_of",
+    "leave_the_network_alone",
+    "lent_to",
+    "logged",
+    "sets_the_rate",
+    "the_users_callbacks",
+]
+
+WARM_UP = 0.05
+
+
+def cosine_share(step, steps):
+    """Return the share of the peak rate at a step: up over the first 5 %, then down to zero.
+
+    Parameters
+    ----------
+    step : int
+        From 0.
+    steps : int
+        Steps of the whole training.
+
+    Returns
+    -------
+    share : float
+        Above 0, at most 1.
+
+    Examples
+    --------
+    >>> from skposter._training.callbacks import cosine_share
+    >>> [round(cosine_share(step, 100), 2) for step in (0, 4, 5, 52, 99)]
+    [0.2, 1.0, 1.0, 0.51, 0.0]
+    """
+    rising = max(1, round(WARM_UP * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+class CosineRate(keras.callbacks.Callback):
+    """Set the learning rate before each batch, until somebody else sets it.
+
+    A schedule of Keras' own is a part of the traced training step, so each size of data set and
+    each number of epochs would trace the network anew.
+
+    Parameters
+    ----------
+    peak : float
+        The highest rate.
+    first_epoch : int
+        Where in the training this one starts; above 0 when it goes on from a checkpoint.
+    epochs : int
+        Epochs of the whole training.
+    batches : int
+        In an epoch.
+    """
+
+    def __init__(self, peak, *, epochs, batches, first_epoch=0):
+        super().__init__()
+        self._peak = peak
+        self._steps = epochs * batches
+        self._step = first_epoch * batches
+        self._last: float | None = None
+        self._obeys = False
+
+    def on_train_begin(self, logs=None):
+        self._last = self._rate()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._obeys:
+            return
+        if self._rate() != self._last:
+            self._obeys = True
+            warn_that_the_schedule_steps_aside()
+            return
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = self._peak * cosine_share(self._step, self._steps)
+        self._last = self._rate()
+        self._step += 1
+
+    def _rate(self):
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+def sets_the_rate(callback):
+    """Tell whether a callback is there to set the learning rate."""
+    return isinstance(
+        callback,
+        keras.callbacks.LearningRateScheduler | keras.callbacks.ReduceLROnPlateau,
+    )
+
+
+def warn_that_the_schedule_steps_aside():
+    """Say once that a callback has the learning rate from now on."""
+    warn_user(
+        "A callback sets the learning rate, so learning_rate_schedule='cosine' steps aside. Pass "
+        "learning_rate_schedule='constant' to say so yourself."
+    )
 
 
 class StopWhenNotFinite(keras.callbacks.Callback):
@@ -22,7 +131,7 @@ class StopWhenNotFinite(keras.callbacks.Callback):
             if name.endswith("loss") and not np.isfinite(value):
                 raise TrainingDivergedError(
                     f"{name} is {value} after epoch {epoch + 1}: training diverged. Try a smaller "
-                    "learning_rate, check sample_weight and class_weight for huge values, or "
+                    "learning_rate, check sample_weight and pos_weight for huge values, or "
                     "clip gradients with an optimizer such as keras.optimizers.Adam(clipnorm=1)."
                 )
 
@@ -54,8 +163,59 @@ class Progress(keras.callbacks.Callback):
             self._bar.close()
 
 
-def fresh_callbacks(callbacks):
-    """Return the user's Keras callbacks as new objects, so that none remembers an earlier fit.
+class LogToHistory(keras.callbacks.Callback):
+    """Keep what is logged at the end of each epoch; last, so that it has what callbacks log."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs: list[dict] = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(logged(logs))
+
+
+def logged(logs):
+    """Return what Keras logs at the end of an epoch, numbers as floats."""
+    return {name: _number(value) for name, value in (logs or {}).items()}
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value  # a callback may log what it likes
+
+
+def appended(history, n_epochs, epochs):
+    """Return a history with more epochs: for each name one entry an epoch, nan where it has none.
+
+    Parameters
+    ----------
+    history : dict of str to list
+        What was logged in `n_epochs` epochs.
+    n_epochs : int
+        How many there were before.
+    epochs : list of dict
+        What was logged at the end of each further one.
+
+    Examples
+    --------
+    >>> from skposter._training.callbacks import appended
+    >>> appended({"loss": [0.5]}, 1, [{"loss": 0.4, "val_loss": 0.6}])
+    {'loss': [0.5, 0.4], 'val_loss': [nan, 0.6]}
+    """
+    names = dict.fromkeys([*history, *(name for epoch in epochs for name in epoch)])
+    return {
+        name: [
+            *history.get(name, [float("nan")] * n_epochs),
+            *(epoch.get(name, float("nan")) for epoch in epochs),
+        ]
+        for name in names
+    }
+
+
+def the_users_callbacks(callbacks):
+    """Return the callbacks that a fit runs: the objects themselves, and one of each class.
 
     Raises
     ------
@@ -64,18 +224,58 @@ def fresh_callbacks(callbacks):
     """
     if callbacks is None:
         return []
-    if isinstance(callbacks, (keras.callbacks.Callback, type)):
+    if isinstance(callbacks, keras.callbacks.Callback | type):
         callbacks = [callbacks]
-    fresh = []
+    found = []
     for callback in callbacks:
         if isinstance(callback, type) and issubclass(callback, keras.callbacks.Callback):
-            fresh.append(callback())
+            found.append(callback())
         elif isinstance(callback, keras.callbacks.Callback):
-            callback = copy.copy(callback)
-            callback._model = None  # a model that it met elsewhere is not ours to copy
-            fresh.append(copy.deepcopy(callback))
+            found.append(callback)
         else:
             raise TypeError(
                 f"callbacks must be keras.callbacks.Callback objects or classes, got {callback!r}."
             )
-    return fresh
+    return found
+
+
+# Of Keras' own callbacks, those that change nothing on the network but what each fit sets anew.
+_HARMLESS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.TerminateOnNaN,
+)
+
+
+def leave_the_network_alone(callbacks):
+    """Tell whether nothing of the user's can have changed more on the network than its weights."""
+    return all(type(callback) in _HARMLESS for callback in callbacks)
+
+
+@contextmanager
+def lent_to(callbacks):
+    """Take the network from the callbacks again that a fit gave it to.
+
+    It would be kept alive, copied with each clone and written into each pickle otherwise.
+    """
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback._model = None  # `set_model(None)` fails in callbacks that look at the model
+
+
+def epochs_of(history):
+    """Return a history, which has a list a name, as one dict an epoch.
+
+    Examples
+    --------
+    >>> from skposter._training.callbacks import epochs_of
+    >>> epochs_of({"loss": [0.5, 0.4]})
+    [{'loss': 0.5}, {'loss': 0.4}]
+    """
+    n_epochs = max(map(len, history.values()), default=0)
+    return [{name: values[i] for name, values in history.items()} for i in range(n_epochs)]

@@ -7,19 +7,22 @@ early stopping remembers. The order of images and the learning rate follow from 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import warnings
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from skposter._estimators.user_warnings import warn_user
 from skposter._files.durable import write_durably
 from skposter._files.json_values import parse_json
 from skposter._files.safetensors import pack_arrays, unpack_arrays
 from skposter._keras.tensorflow import keras
+from skposter._training.callbacks import appended, logged
 from skposter.exceptions import ArtifactError
 
 __all__ = ["Checkpoint", "Progressed", "SaveEpochs"]
@@ -86,10 +89,8 @@ class Checkpoint:
                 raise ArtifactError("its checksum is not right")
             return _unpacked(unpack_arrays(data))
         except (ArtifactError, KeyError) as error:
-            warnings.warn(
-                f"The checkpoint {self.path!r} cannot be used ({error}); training begins anew.",
-                UserWarning,
-                stacklevel=2,
+            warn_user(
+                f"The checkpoint {self.path!r} cannot be used ({error}); training begins anew."
             )
             return None
 
@@ -103,6 +104,11 @@ class Checkpoint:
             file.write(data)
 
         write_durably(self.path, write)
+
+    def remove(self):
+        """Remove what was written, if anything."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
 
 
 _LISTS = ("variables", "optimizer_state", "best_weights")
@@ -130,8 +136,15 @@ def _unpacked(arrays):
     )
 
 
+# Of the time of a training, what may go into its checkpoints: those of a large network take longer
+# to write than some epochs to train.
+_SHARE_FOR_WRITING = 0.1
+
+
 class SaveEpochs(keras.callbacks.Callback):
-    """Write a checkpoint after each epoch; the last of the callbacks, as it records the others.
+    """Write a checkpoint after an epoch; the last of the callbacks, as it records the others.
+
+    After each one, unless writing takes more than a tenth of the time of the training.
 
     Parameters
     ----------
@@ -152,16 +165,28 @@ class SaveEpochs(keras.callbacks.Callback):
         self._start = start
         self._stopper = stopper
         self._history = {}
+        self._n_epochs = 0
+        self._writing = self._written = 0.0
 
     def on_train_begin(self, logs=None):
         self._history = {name: list(values) for name, values in self._start.history.items()}
+        self._n_epochs = self._start.epochs
+        self._written = time.monotonic()
         if self._stopper is not None and self._start.epochs:  # Keras has just reset it
             vars(self._stopper).update(self._start.stopping)
             self._stopper.best_weights = self._start.best_weights or None
 
     def on_epoch_end(self, epoch, logs=None):
-        for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(float(value))
+        self._history = appended(self._history, self._n_epochs, [logged(logs)])
+        self._n_epochs += 1
+        begun = time.monotonic()
+        if self._writing > _SHARE_FOR_WRITING * (begun - self._written):
+            return
+        self._write()
+        self._written = time.monotonic()
+        self._writing = self._written - begun
+
+    def _write(self):
         stopping: dict = {}
         best_weights: list = []
         if self._stopper is not None:

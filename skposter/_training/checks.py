@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from scipy import sparse
 
+from skposter._estimators.user_warnings import warn_user
+from skposter._training.stored_images import as_indexable
 from skposter.exceptions import LabelWarning
 
 __all__ = [
+    "aligned_labels",
     "check_images",
     "check_labels",
     "check_same_labels",
@@ -28,7 +29,8 @@ _HOW_TO_MAKE_Y = (
 def check_images(X, *, image_shape=None):
     """Return `X` if it is uint8 images, `(n_samples, height, width, channels)`.
 
-    Memory-mapped and lazy images pass through as they are; nothing is copied.
+    Memory-mapped and lazy images pass through as they are, arrays in files (h5py, zarr) are read by
+    the batch; nothing is copied.
 
     Parameters
     ----------
@@ -49,8 +51,7 @@ def check_images(X, *, image_shape=None):
     """
     if sparse.issparse(X):
         raise ValueError("Sparse data was passed; images are dense arrays of uint8.")
-    if not hasattr(X, "shape") or not hasattr(X, "dtype"):
-        X = np.asarray(X)
+    X = as_indexable(X)
     expected = "(n_samples, height, width, channels)"
     if len(X.shape) != 4:
         hint = (
@@ -73,7 +74,7 @@ def check_images(X, *, image_shape=None):
         raise ValueError(f"Expected images of shape {expected}, got empty ones: {tuple(X.shape)}.")
     if X.dtype != np.uint8:
         hint = "pixels between 0 and 1 become it by (255 * X).round().astype('uint8')."
-        if X.dtype.kind == "f" and not np.isfinite(X).all():
+        if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not np.isfinite(X).all():
             hint = "and these images hold NaN or infinity."
         raise ValueError(
             f"Expected uint8 images (0 to 255) of shape {expected}, got dtype {X.dtype}. "
@@ -160,6 +161,21 @@ def check_same_labels(names, known):
         )
 
 
+def aligned_labels(y, label_names):
+    """Return a DataFrame with its columns in the order of `label_names`, anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not those labels.
+    """
+    columns = getattr(y, "columns", None)
+    if columns is None or list(columns) == list(label_names):
+        return y
+    check_same_labels(np.sort(np.asarray(columns)), np.sort(label_names))
+    return y[list(label_names)]
+
+
 def _to_numeric_array(y):
     if y is None:
         raise ValueError(
@@ -233,4 +249,4 @@ def warn_about_rare_labels(y, label_names):
             + ", ".join(f"{name} ({int(count)})" for name, count in counted)
         )
     if parts:
-        warnings.warn("Labels with " + "; with ".join(parts) + ".", LabelWarning, stacklevel=4)
+        warn_user("Labels with " + "; with ".join(parts) + ".", LabelWarning)

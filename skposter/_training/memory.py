@@ -12,7 +12,9 @@ import joblib
 from filelock import FileLock
 from sklearn.utils.validation import check_memory
 
-__all__ = ["recall", "PATH_LIMIT"]
+from skposter.memory import checkpoint_folder_of
+
+__all__ = ["PATH_LIMIT", "checkpoint_folder", "recall"]
 
 # For memory="path"; whoever passes a joblib.Memory calls its reduce_size themselves.
 PATH_LIMIT = 4 * 2**30
@@ -60,6 +62,12 @@ def recall(memory, kind, key, compute, *, description=""):
     if not isinstance(memory, joblib.Memory):
         store.reduce_size(bytes_limit=PATH_LIMIT)
     return result
+
+
+def checkpoint_folder(memory):
+    """Return the folder for the epochs of trainings under way, or None without a place for them."""
+    location = check_memory(memory).location
+    return None if location is None else checkpoint_folder_of(location)
 
 
 def _remembered(kind, description, digest, compute):

@@ -5,10 +5,60 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from skposter._training.losses import loss_key
-from skposter._training.optimizers import described_optimizer
+from skposter._training.compiling import described_optimizer, loss_key
 
-__all__ = ["Recipe", "RunOptions", "settings_of"]
+__all__ = ["DEFAULTS", "Recipe", "RunOptions", "is_auto", "resolved", "settings_of"]
+
+# What "auto" comes to where the network's own recipe does not say.
+DEFAULTS = {
+    "augmentation": "light",
+    "loss": "binary_crossentropy",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "learning_rate_schedule": "cosine",
+    "epochs": 20,
+    "batch_size": 32,
+    "tta": "none",
+}
+
+
+def resolved(params, network):
+    """Return the parameters of the training, with a value for each ``"auto"``.
+
+    Parameters
+    ----------
+    params : dict
+        Of the classifier; those named in `DEFAULTS` are read.
+    network : network object
+        Its ``recipe``, if it has one, goes before `DEFAULTS`, and its ``phases`` are added.
+
+    Returns
+    -------
+    recipe : dict
+        With ``fine_tune`` and ``head_epochs`` too.
+
+    Raises
+    ------
+    ValueError
+        If the network's recipe names something else.
+    """
+    own = getattr(network, "recipe", {})
+    unknown = sorted(set(own) - set(DEFAULTS))
+    if unknown:
+        raise ValueError(
+            f"The recipe of {type(network).__name__} names {unknown[0]!r}. Expected some of "
+            f"{sorted(DEFAULTS)}."
+        )
+    recipe = {
+        name: own.get(name, default) if is_auto(params[name]) else params[name]
+        for name, default in DEFAULTS.items()
+    }
+    return {**recipe, **getattr(network, "phases", {"fine_tune": None, "head_epochs": 0})}
+
+
+def is_auto(value):
+    """Tell whether a parameter is left to the network's recipe."""
+    return isinstance(value, str) and value == "auto"
 
 
 @dataclass(frozen=True)
@@ -38,10 +88,10 @@ class Recipe:
         How many epochs were trained before.
     schedule : {"cosine", "constant"}, default="constant"
         Course of the learning rate.
-    mixup : float, default=0.0
-        See :class:`~skposter._training.batches.ImageBatches`.
-    centre : bool, default=False
-        See :func:`skposter._training.centring.centred`; with cross-entropy only.
+    correct_intercepts : bool, default=False
+        See :mod:`skposter._training.intercepts`; with cross-entropy only.
+    compile_options : tuple of (str, value), default=()
+        Further arguments of ``Model.compile``.
     """
 
     loss: Any
@@ -54,8 +104,8 @@ class Recipe:
     shuffle_seed: int
     first_epoch: int
     schedule: str = "constant"
-    mixup: float = 0.0
-    centre: bool = False
+    correct_intercepts: bool = False
+    compile_options: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -65,18 +115,16 @@ class RunOptions:
     Parameters
     ----------
     callbacks : list of keras.callbacks.Callback, default=None
-        The user's. With any, `memory` and `checkpoint_dir` are not used, as they may do anything.
+        The user's. With any, `memory` is not used, as they may do anything.
     memory : str, joblib.Memory or None, default=None
-        Where to look for the result, and to keep it.
-    checkpoint_dir : str, path-like or None, default=None
-        Where to look for the epochs that the same training has behind it, and to keep them.
+        Where to look for the result and for the epochs that the same training has behind it, and to
+        keep both.
     verbose : int, default=0
         Above 0, a progress bar.
     """
 
     callbacks: Any = None
     memory: Any = None
-    checkpoint_dir: Any = None
     verbose: int = 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from skposter._estimators.pickling import MissingObject, portable
 from skposter._keras import pool
 from skposter._keras.custom_objects import identity
+from skposter._keras.replicas import check_strategy, strategy_key
 from skposter._keras.tensorflow import no_retracing_warnings
 from skposter._labels.log_odds import mean_of_log_odds
 from skposter.images import prefetched
@@ -46,8 +47,8 @@ class TrainedNetwork:
     """
 
     key: str
-    config: str | None
-    build: Any  # partial or None
+    config: str | None = field(repr=False)
+    build: Any = field(repr=False)  # partial or None
     variables: list[np.ndarray] = field(repr=False)
     optimizer_state: list[np.ndarray] | None = field(default=None, repr=False)
     custom_objects: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -66,6 +67,12 @@ class TrainedNetwork:
         pool.assign(pool.network_variables(model), self.variables)
         return model
 
+    def builder(self):
+        """Return a function that makes the network with its first weights still to be set."""
+        return partial(
+            type(self).untrained, replace(self, variables=[], optimizer_state=None, loss=None)
+        )
+
     def untrained(self):
         """Return a new, uncompiled Keras model whose weights are still to be set."""
         if self.config is None:
@@ -81,10 +88,16 @@ class TrainedNetwork:
         With `mirrored`, average the log-odds of each image and its mirror image.
         """
         starts = range(0, len(X), batch_size)
-        with pool.borrow(self.key, self.untrained) as network, no_retracing_warnings():
+        check_strategy()
+        lent = pool.borrow(self.key + strategy_key(), self.untrained)
+        with lent as network, no_retracing_warnings():
             network.load(self.variables, owner=self)
-            # `Model.predict` takes tens of milliseconds before it comes to the network.
-            predict = network.model.predict_on_batch
+
+            def predict(images):
+                # `Model.predict` takes tens of milliseconds before it comes to the network. Each
+                # replica of a distribution strategy answers, one after the other.
+                return network.model.predict_on_batch(images)[: len(images)]
+
             outputs = [
                 mean_of_log_odds([predict(images), predict(images[:, :, ::-1])])
                 if mirrored

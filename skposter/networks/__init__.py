@@ -1,6 +1,14 @@
-"""Network builders: functions from what is known of the data to an uncompiled Keras model.
+"""Networks as objects: what they look like, and how each is best trained.
 
-A builder is called as ``builder(meta, **network_params)`` and returns an uncompiled
+:class:`SmallCNN` is trained from scratch, :class:`Pretrained` starts from weights learned on other
+images, :class:`TutorialCNN` is there for comparison. Each is a scikit-learn estimator, so that a
+grid reads ``classifier__network__filters``, and brings its recipe: the parameters of
+:class:`~skposter.MultiLabelImageClassifier` that are best for it, which apply where those are left
+at ``"auto"``. Short names stand for their defaults: ``"small_cnn"``, ``"tutorial"`` and those in
+``sorted(BACKBONES)``.
+
+A network of your own is a function ``network(meta) -> keras.Model``, or an object with
+``build(meta)`` and, if it has one, a ``recipe`` (a dict). It returns an uncompiled
 :class:`keras.Model` from uint8 images to one sigmoid per label. `meta` is a dict with
 
 - ``input_shape``: ``(height, width, channels)``;
@@ -8,25 +16,27 @@ A builder is called as ``builder(meta, **network_params)`` and returns an uncomp
 - ``label_names``: their names;
 - ``label_frequencies``: float array ``(n_labels,)``, the share of training images with each label;
 - ``seed``: an int from which every initialiser and dropout layer should take its seed;
-- ``augmentation``: as given to the classifier. It is put in front of the network that a callable
-  returns; our own builders have it between their inputs and the rest.
-
-Besides ``"small_cnn"`` and ``"tutorial"`` there are the networks of keras.applications in
-``sorted(NETWORKS)``, each with the preprocessing that its weights expect. They take images of any
-size from 32 pixels (``"xception"`` 71, ``"inception_v3"`` 75), of one channel too, and these
-`network_params`: the options of their function there, such as ``alpha`` of ``"mobilenet"``.
+- ``augmentation``: as the classifier has it. It is put in front of the network that comes back; our
+  own networks have it between their inputs and the rest.
 """
 
 from __future__ import annotations
 
-from skposter.networks._backbones import ELSEWHERE, FEATURES  # noqa: F401, for the training
-from skposter.networks._builders import (
-    NETWORKS,
-    build_network,
-    builder_params,
-    pretrained,
-    small_cnn,
-    tutorial_cnn,
-)
+from skposter.networks._backbones import BACKBONES, FEATURES
+from skposter.networks._network import Network
+from skposter.networks._pretrained import Pretrained
+from skposter.networks._resolve import NETWORKS, as_network, build_network
+from skposter.networks._small_cnn import SmallCNN
+from skposter.networks._tutorial_cnn import TutorialCNN
 
-__all__ = ["NETWORKS", "build_network", "builder_params", "pretrained", "small_cnn", "tutorial_cnn"]
+__all__ = [
+    "BACKBONES",
+    "FEATURES",
+    "NETWORKS",
+    "Network",
+    "Pretrained",
+    "SmallCNN",
+    "TutorialCNN",
+    "as_network",
+    "build_network",
+]

@@ -18,7 +18,7 @@ STRENGTHS = {
         ("RandomZoom", {"height_factor": (-0.15, 0.05), "width_factor": (-0.15, 0.05)}),
         ("RandomTranslation", {"height_factor": 0.1, "width_factor": 0.1}),
         ("RandomBrightness", {"factor": 0.1}),
-        ("RandomContrast", {"factor": 0.2}),
+        ("RandomContrast", {"factor": (0.2, 0.2)}),  # of one number, Keras only raises it,
     ],
 }
 

@@ -65,11 +65,6 @@ def backbone(name, x, *, weights, fine_tune, options):
     ValueError, TypeError, FileNotFoundError, OSError
         If an option is unknown, or weights are missing, of another network or not to be had.
     """
-    if weights is None and fine_tune != "all":
-        raise ValueError(
-            f"fine_tune={fine_tune!r} keeps layers as they are, and with weights=None they are "
-            'random. Pass weights, or fine_tune="all".'
-        )
     from skposter._keras.tensorflow import keras
 
     layers = keras.layers
@@ -91,8 +86,8 @@ def _check_options(name, build, options):
     for option in options:
         if option not in known:
             raise TypeError(
-                f"network={name!r} has no option {option!r}.{did_you_mean(option, known)} "
-                f"network_params may hold: {', '.join(known) or 'nothing'}."
+                f"{name!r} has no option {option!r}.{did_you_mean(option, known)} "
+                f"builder_params may hold: {', '.join(known) or 'nothing'}."
             )
 
 
@@ -119,7 +114,7 @@ def _from_imagenet(name, build, arguments):
             if "URL fetch failure" not in str(error):
                 raise
             raise OSError(
-                f"The ImageNet weights of network={name!r} could not be downloaded ({error}). "
+                f"The ImageNet weights of {name!r} could not be downloaded ({error}). "
                 "Download that file (with 'notop' or 'no_top' in its name) where there is a "
                 "network, and pass weights=PATH; or pass weights=None to start from random ones."
             ) from error
@@ -129,14 +124,14 @@ def _load(name, network, path):
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"weights={path!r} is not a file. Expected the path of Keras weights of "
-            f"network={name!r} without its top, 'imagenet' or None."
+            f"{name!r} without its top, 'imagenet' or None."
         )
     try:
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds
         raise ValueError(
-            f"The weights in {path!r} are not those of network={name!r} without its top, with the "
-            f"options in network_params ({type(error).__name__}: {error})."
+            f"The weights in {path!r} are not those of {name!r} without its top, with the "
+            f"options in builder_params ({type(error).__name__}: {error})."
         ) from error
 
 

@@ -48,6 +48,8 @@ def head(x, meta, seeds, dropout):
         meta["n_labels"],
         activation="sigmoid",
         kernel_initializer=seeds.glorot_uniform(),
+        # Half precision cannot tell small probabilities apart.
+        dtype="float32",
         name="probabilities",
     )
     x = dense(x)

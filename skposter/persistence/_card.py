@@ -131,7 +131,9 @@ def _data(model):
 
 def _network(classifier):
     network = classifier.network
-    return network if isinstance(network, str) else getattr(network, "__name__", repr(network))
+    if isinstance(network, str):
+        return network
+    return " ".join(getattr(network, "__name__", repr(network)).split())
 
 
 def _scores(model, scores):

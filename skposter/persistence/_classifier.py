@@ -6,6 +6,12 @@ import numpy as np
 
 from skposter._files.json_values import as_json, as_python, expect
 from skposter.exceptions import ArtifactError
+from skposter.persistence._networks import (
+    describe_network,
+    describe_recipe,
+    restore_network,
+    restore_recipe,
+)
 from skposter.persistence._params import (
     check_attributes,
     describe_params,
@@ -32,6 +38,8 @@ _LEARNED = (
     "_seeds",
     "_training_summary",
     "_validation_scores",
+    "_policy_of_origin",
+    "recipe_",
 )
 
 
@@ -39,7 +47,9 @@ def describe(classifier, arrays, where):
     """Return a classifier as JSON has it; see :mod:`skposter.persistence._estimators`."""
     _check_no_code(classifier, where)
     check_attributes(classifier, _LEARNED, where)
-    node = {"params": describe_params(classifier, where), "fitted": None}
+    params = describe_params(classifier, where, leave_out=("network",))
+    params["network"] = describe_network(classifier.network, where)
+    node = {"params": params, "fitted": None}
     if not hasattr(classifier, "keras_classifier_"):
         return node
     from skposter._keras.shapes import shapes_of
@@ -51,13 +61,17 @@ def describe(classifier, arrays, where):
     arrays[f"{where}.validation_indices"] = classifier.validation_indices_
     if classifier._validation_scores is not None:
         y_val, scores = classifier._validation_scores
-        arrays[f"{where}.validation/labels"] = y_val
+        unknown = np.isnan(y_val)
+        arrays[f"{where}.validation/labels"] = (
+            np.where(unknown, -1, y_val).astype(np.int8) if unknown.any() else y_val
+        )
         arrays[f"{where}.validation/scores"] = scores
     node["fitted"] = {
         "image_shape": list(classifier.image_shape_),
         "label_names": names_as_json(classifier.label_names_, where),
         "label_frequencies": as_json(classifier.label_frequencies_, where),
-        "history": as_json(classifier.history_, where),
+        "history": as_json(_without_nan(classifier.history_), where),
+        "recipe": describe_recipe(classifier.recipe_),
         "n_iter": classifier.n_iter_,
         "seeds": classifier._seeds,
         "training": classifier._training_summary,
@@ -66,42 +80,46 @@ def describe(classifier, arrays, where):
 
 
 def _check_no_code(classifier, where):
-    for name in ("network", "loss", "optimizer", "augmentation", "callbacks"):
+    for name in ("loss", "optimizer", "augmentation", "callbacks"):
         value = getattr(classifier, name)
         if value is None or isinstance(value, str) or (name == "callbacks" and not value):
             continue
         what = getattr(value, "__qualname__", type(value).__qualname__)
-        if name == "network":
-            advice = "Use joblib.dump, which stores code and must be trusted by who loads it"
-        else:
-            plain = _PLAIN.get(name)
-            advice = f"It matters to training only: set_params({name}={plain}) before saving"
         raise ArtifactError(
-            f"{where}: {name} is {what}, code of your own, and the file holds none. {advice}, or "
-            "use joblib.dump."
+            f"{where}: {name} is {what}, code of your own, and the file holds none. It matters to "
+            f"training only: set_params({name}={_PLAIN.get(name)}) before saving, or use "
+            "joblib.dump."
         )
+
+
+def _without_nan(history):
+    """Return a history with None where an epoch has no value: JSON has no nan."""
+    return {
+        name: [None if isinstance(v, float) and np.isnan(v) else v for v in values]
+        for name, values in history.items()
+    }
 
 
 def restore(node, arrays, where):
     """Return the classifier of a file; see :mod:`skposter.persistence._estimators`."""
     from skposter.classifier import MultiLabelImageClassifier
-    from skposter.networks import NETWORKS
 
     params, fitted = expect(node, where, params=dict, fitted=(dict, type(None)))
-    if not isinstance(params.get("network"), str) or params["network"] not in NETWORKS:
-        raise ArtifactError(
-            f"{where}: network {str(params.get('network'))[:100]!r} is none of {sorted(NETWORKS)}."
-        )
-    classifier = restore_params(MultiLabelImageClassifier, params, where)
+    if not isinstance(params.get("network"), str | dict):
+        raise ArtifactError(f"{where}: the network has no name.")
+    network = restore_network(params["network"], where)
+    others = {name: value for name, value in params.items() if name != "network"}
+    classifier = restore_params(MultiLabelImageClassifier, others, where, network=network)
     if fitted is None:
         return classifier
-    shape, names, frequencies, history, n_iter, seeds, training = expect(
+    shape, names, frequencies, history, recipe, n_iter, seeds, training = expect(
         fitted,
         where,
         image_shape=list,
         label_names=list,
         label_frequencies=list,
         history=dict,
+        recipe=dict,
         n_iter=int,
         seeds=dict,
         training=dict,
@@ -112,6 +130,7 @@ def restore(node, arrays, where):
     classifier.classes_ = np.tile([0, 1], (n_labels, 1))
     classifier.label_frequencies_ = _frequencies(frequencies, n_labels, where)
     classifier.history_ = _history(history, where)
+    classifier.recipe_ = restore_recipe(recipe, where)
     classifier.n_iter_ = n_iter
     expect(seeds, f"{where}: seeds", network=int, shuffle=int, split=int)
     if not all(0 <= seed < 2**32 for seed in seeds.values()):
@@ -150,8 +169,8 @@ def _network(classifier, arrays, where):
         array = _taken(arrays, prefix + name, np.dtype(dtype).kind, shape)
         if str(array.dtype) != dtype:
             raise ArtifactError(f"{where}: {name} is of type {array.dtype}, expected {dtype}.")
-    params = classifier.get_params(deep=False)
-    return restored(shapes.config, list(found.values()), params, classifier.history_)
+    values = list(found.values())
+    return restored(shapes.config, values, classifier.recipe_, classifier.history_)
 
 
 def _taken(arrays, name, kinds, shape):
@@ -174,10 +193,12 @@ def _taken(arrays, name, kinds, shape):
 def _validation_scores(arrays, n_labels, where):
     if f"{where}.validation/labels" not in arrays:
         return None
-    y_val = _taken(arrays, f"{where}.validation/labels", "u", (None, n_labels))
+    y_val = _taken(arrays, f"{where}.validation/labels", "iu", (None, n_labels))
     scores = _taken(arrays, f"{where}.validation/scores", "f", y_val.shape)
-    if (y_val > 1).any() or (scores < 0).any() or (scores > 1).any():
+    if (y_val > 1).any() or (y_val < -1).any() or (scores < 0).any() or (scores > 1).any():
         raise ArtifactError(f"{where}: validation labels or scores are not in [0, 1].")
+    if (y_val < 0).any():
+        return np.where(y_val < 0, np.nan, y_val).astype(np.float32), scores
     return y_val, scores
 
 
@@ -201,9 +222,16 @@ def _frequencies(values, n_labels, where):
 def _history(history, where):
     history = as_python(history, f"{where}: history")
     for name, values in history.items():
-        if not isinstance(values, tuple) or not all(type(value) is float for value in values):
+        numbers = isinstance(values, tuple) and all(
+            value is None or isinstance(value, str) or type(value) in (int, float)
+            for value in values
+        )
+        if not numbers:
             raise ArtifactError(f"{where}: history of {name[:50]!r} is not a list of numbers.")
-    return {name: list(values) for name, values in history.items()}
+    return {
+        name: [float("nan") if value is None else value for value in values]
+        for name, values in history.items()
+    }
 
 
 def _training(training, n_labels, where):

@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 # Paths of the machine that saved: reading a cache there would be trusting whoever can write to it.
-_LOCAL = {"memory", "cache_dir", "checkpoint_dir"}
+_LOCAL = {"memory", "cache_dir"}
 # What a file may ask for at most, where more would let a small file take much memory or time.
 _LIMITS = {
     "batch_size": 65_536,
@@ -27,9 +27,9 @@ _LIMITS = {
     "max_bytes": 10_000_000_000,
     "n_jobs": 1_024,
     "size": 8_192,
-    "network_params": 1_048_576,
+    "builder_params": 1_048_576,
 }
-_MAX_SEQUENCE = {"filters": 100, "size": 2, "network_params": 100}
+_MAX_SEQUENCE = {"filters": 100, "size": 2, "builder_params": 100}
 
 
 def describe_params(estimator, where, leave_out=()):

@@ -7,10 +7,11 @@ import json
 from dataclasses import replace
 
 from skposter._keras import pool
+from skposter._keras.settings import fixed_settings
 from skposter._keras.tensorflow import keras
 from skposter._training.keras_fit import first_network, train
 from skposter._training.memory import recall
-from skposter._training.parts import Part, fingerprint_of_images
+from skposter._training.subsets import Subset, fingerprint_of_images
 from skposter._training.trained_network import TrainedNetwork
 from skposter.networks import FEATURES
 
@@ -20,13 +21,22 @@ HEAD_LEARNING_RATE = 2e-3
 
 
 def train_in_phases(
-    build, training, validation, recipe, options, *, fine_tune, head_epochs, start=None
+    build,
+    training,
+    validation,
+    recipe,
+    options,
+    *,
+    dtype_policy,
+    fine_tune,
+    head_epochs,
+    start=None,
 ):
     """Train the head of a pre-trained network, then also the layers that `fine_tune` names.
 
     Parameters
     ----------
-    build, training, validation, options, start
+    build, training, validation, options, dtype_policy, start
         As in :func:`skposter._training.keras_fit.train`.
     recipe : Recipe
         How to train the layers; with ``fine_tune="none"``, the head.
@@ -48,24 +58,27 @@ def train_in_phases(
     only_head = fine_tune == "none"
     if only_head or (fine_tune is not None and start is None and head_epochs):
         if network is None:
-            network = first_network(build, training, recipe)
+            network = first_network(build, training, recipe, dtype_policy=dtype_policy)
         classifier, interrupted = train_head(
             network,
             training,
             validation,
             recipe if only_head else _head_recipe(recipe, head_epochs),
             options if only_head else replace(options, callbacks=None),
+            dtype_policy=dtype_policy,
         )
         if only_head or interrupted:
             return classifier, interrupted
         network = replace(classifier.network_, optimizer_state=None)
-    return train(build, training, validation, recipe, options, start=network)
+    return train(
+        build, training, validation, recipe, options, dtype_policy=dtype_policy, start=network
+    )
 
 
-def train_head(network, training, validation, recipe, options):
+def train_head(network, training, validation, recipe, options, *, dtype_policy):
     """Train what follows the features of `network` on the features of plain images.
 
-    Augmentation and MixUp act on images, so they have no part in it.
+    Augmentation acts on images, so it has no part in it.
 
     Returns
     -------
@@ -79,12 +92,19 @@ def train_head(network, training, validation, recipe, options):
     training = _featured(extractor, training, recipe.batch_size, options.memory)
     if validation is not None:
         validation = _featured(extractor, validation, recipe.batch_size, options.memory)
-    recipe = replace(recipe, mixup=0.0)
-    head = first_network(lambda: _head_of(model), training, recipe)
+    head = first_network(
+        lambda: _head_of(model, dtype_policy), training, recipe, dtype_policy=dtype_policy
+    )
     if network.optimizer == head.optimizer and len(model.trainable_variables) == 2:
         head = replace(head, optimizer_state=network.optimizer_state)
     classifier, interrupted = train(
-        head.untrained, training, validation, recipe, options, start=head
+        head.untrained,
+        training,
+        validation,
+        recipe,
+        options,
+        dtype_policy=dtype_policy,
+        start=head,
     )
     trained = classifier.network_
     _copy(trained.to_keras().layers[1:], model)
@@ -93,6 +113,7 @@ def train_head(network, training, validation, recipe, options):
         variables=pool.values_of(pool.network_variables(model)),
         optimizer_state=trained.optimizer_state,
     )
+    classifier.model = classifier.network_.builder()
     return classifier, interrupted
 
 
@@ -104,7 +125,7 @@ def _head_recipe(recipe, epochs):
         epochs=epochs,
         patience=None,
         first_epoch=0,
-        centre=False,
+        correct_intercepts=False,
     )
 
 
@@ -119,29 +140,30 @@ def _described(model):
     )
 
 
-def _featured(extractor, part, batch_size, memory):
-    """Return the part with features for images; all rows of X, which parts may share."""
+def _featured(extractor, subset, batch_size, memory):
+    """Return the subset with features for images; all rows of X, which subsets may share."""
     key = None
     if memory is not None:
-        key = [extractor.fingerprint(), fingerprint_of_images(part.X), batch_size]
+        key = [extractor.fingerprint(), fingerprint_of_images(subset.X), batch_size]
     features = recall(
         memory,
         "features",
         key,
-        lambda: extractor.predict_proba(part.X, batch_size),
-        description=f"of {len(part.X)} images",
+        lambda: extractor.predict_proba(subset.X, batch_size),
+        description=f"of {len(subset.X)} images",
     )
-    return Part(features, part.y, part.rows, part.weight)
+    return Subset(features, subset.y, subset.rows, subset.weight)
 
 
-def _head_of(model):
+def _head_of(model, dtype_policy):
     """Return the layers after the features, with their weights, as a network of its own."""
     names = [layer.name for layer in model.layers]
     tail = model.layers[names.index(FEATURES) + 1 :]
     features = keras.Input(model.get_layer(FEATURES).output.shape[1:], name=FEATURES)
     x = features
-    for layer in tail:
-        x = type(layer).from_config(layer.get_config())(x)
+    with fixed_settings(dtype_policy):
+        for layer in tail:
+            x = type(layer).from_config(layer.get_config())(x)
     head = keras.Model(features, x, name="head")
     _copy(tail, head)
     return head

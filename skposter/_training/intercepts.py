@@ -1,8 +1,8 @@
-"""Probabilities that are right on average, also in prediction.
+"""Probabilities that are right on average, also in prediction: calibration in the large.
 
 Dropout, augmentation and the statistics of batch normalisation differ between training and
 prediction, so labels that were balanced in training are all a little too probable, or too
-improbable, afterwards.
+improbable, afterwards. A new intercept of each label puts its mean right.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit, logit
 
 from skposter._keras import pool
 from skposter._keras.tensorflow import keras
-from skposter._training.parts import ImagesOfPart
+from skposter._training.subsets import ImagesOf
 
-__all__ = ["centred", "log_odds_offsets"]
+__all__ = ["log_odds_offsets", "with_corrected_intercepts"]
 
 _SMALLEST = 1e-7
 _RIDGE = 1.0
@@ -25,10 +26,14 @@ _LARGEST = 5.0
 def log_odds_offsets(y, probabilities, weight=None):
     """Return what to add to the log-odds of each label, so that they are right on average.
 
+    With these offsets the (weighted) mean probability of a label is its (weighted) frequency,
+    unless that takes more than 5 on the scale of log-odds. A label that no image, or every one, has
+    gets the finite minimum of the cross-entropy with a ridge.
+
     Parameters
     ----------
     y : ndarray of shape (n_samples, n_labels)
-        Labels, 0/1.
+        Labels, 0/1; what has no weight may be NaN.
     probabilities : ndarray of shape (n_samples, n_labels)
         Predictions for them.
     weight : ndarray of shape (n_samples,) or (n_samples, n_labels), default=None
@@ -37,32 +42,34 @@ def log_odds_offsets(y, probabilities, weight=None):
     Returns
     -------
     offsets : ndarray of shape (n_labels,), float64
-        The minimum of the cross-entropy, with a ridge that keeps it finite for labels that no
-        image, or every one, has.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skposter._training.centring import log_odds_offsets
+    >>> from skposter._training.intercepts import log_odds_offsets
     >>> y = np.repeat([[0.0], [1.0]], [9000, 1000], axis=0)
     >>> offset = log_odds_offsets(y, np.full((10000, 1), 0.5))
     >>> (1 / (1 + np.exp(-offset))).round(2)
     array([0.1])
     """
     p = np.clip(probabilities.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
-    log_odds = np.log(p) - np.log1p(-p)
+    log_odds = logit(p)
+    y = np.nan_to_num(y.astype(np.float64))
     weight = np.ones(1) if weight is None else weight.reshape(len(y), -1)
+    wanted = np.broadcast_to(weight * y, y.shape).sum(axis=0)
+    total = np.broadcast_to(weight, y.shape).sum(axis=0)
+    ridge = np.where((wanted == 0) | (wanted == total), _RIDGE, 0.0)
     low, high = (np.full(y.shape[1], side) for side in (-_LARGEST, _LARGEST))
-    for _ in range(40):  # halving, as Newton's steps overshoot where predictions are certain
+    for _ in range(60):  # halving, as Newton's steps overshoot where predictions are certain
         middle = (low + high) / 2
-        excess = (weight * (1 / (1 + np.exp(-log_odds - middle)) - y)).sum(axis=0)
-        too_high = excess + 2 * _RIDGE * middle > 0
+        excess = (weight * expit(log_odds + middle)).sum(axis=0) - wanted
+        too_high = excess + 2 * ridge * middle > 0
         low, high = np.where(too_high, low, middle), np.where(too_high, middle, high)
     return (low + high) / 2
 
 
-def centred(network, part, batch_size):
-    """Return a trained network whose predictions for a part are right on average.
+def with_corrected_intercepts(network, subset, batch_size):
+    """Return a trained network whose predictions for a subset are right on average.
 
     The offsets go into the biases of the last layer. A network that does not end in a dense layer
     with biases and a sigmoid is returned as it is.
@@ -70,7 +77,7 @@ def centred(network, part, batch_size):
     Parameters
     ----------
     network : TrainedNetwork
-    part : Part
+    subset : Subset
         Training images.
     batch_size : int
         Images predicted at a time.
@@ -84,9 +91,9 @@ def centred(network, part, batch_size):
     sigmoid = keras.activations.sigmoid
     if not (isinstance(last, keras.layers.Dense) and last.use_bias and last.activation is sigmoid):
         return network
-    probabilities = network.predict_proba(ImagesOfPart(part), batch_size)
+    probabilities = network.predict_proba(ImagesOf(subset), batch_size)
     if not np.isfinite(probabilities).all():
         return network
-    weight = None if part.weight is None else part.weight[part.rows]
-    last.bias.assign(last.bias + log_odds_offsets(part.labels(), probabilities, weight))
+    weight = None if subset.weight is None else subset.weight[subset.rows]
+    last.bias.assign(last.bias + log_odds_offsets(subset.labels(), probabilities, weight))
     return replace(network, variables=pool.values_of(pool.network_variables(model)))

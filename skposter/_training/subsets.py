@@ -1,4 +1,4 @@
-"""The rows to train on and the rows to validate on, with what they weigh."""
+"""The rows to train on and the rows to validate on, with what they weigh and what is unknown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from skposter.model_selection import stratified_holdout
 
-__all__ = ["ImagesOfPart", "Part", "fingerprint_of_images", "hold_out"]
+__all__ = ["ImagesOf", "Subset", "fingerprint_of_images", "hold_out", "weight_of_known"]
 
 
 @dataclass
-class Part:
+class Subset:
     """Some rows of images and labels.
 
     Parameters
@@ -23,9 +23,9 @@ class Part:
     X : array-like of uint8, shape (n_samples, height, width, channels)
         Images; never copied.
     y : ndarray of shape (n_samples, n_labels), float32
-        Labels.
+        Labels; NaN where nobody knows, with a weight of zero.
     rows : ndarray of int
-        The rows that belong to the part.
+        The rows that belong to the subset.
     weight : ndarray of shape (n_samples,) or (n_samples, n_labels), default=None
         Weights of images, or of images and labels.
     """
@@ -41,14 +41,14 @@ class Part:
         return self.weight is not None and self.weight.ndim == 2
 
     def without_weightless(self):
-        """Return the part without the images whose weights are all zero."""
+        """Return the subset without the images whose weights are all zero."""
         if self.weight is None:
             return self
         weighs = self.weight[self.rows].reshape(len(self.rows), -1).any(axis=1)
-        return Part(self.X, self.y, self.rows[weighs], self.weight)
+        return Subset(self.X, self.y, self.rows[weighs], self.weight)
 
     def labels(self):
-        """Return the labels of the part."""
+        """Return the labels of the subset, NaN where nobody knows."""
         return self.y[self.rows]
 
     def fingerprint(self):
@@ -56,7 +56,7 @@ class Part:
         return joblib.hash([fingerprint_of_images(self.X), self.y, self.rows, self.weight])
 
     def summary(self):
-        """Return what is worth knowing of the part later, as JSON has it.
+        """Return what is worth knowing of the subset later, as JSON has it.
 
         The fingerprint covers all labels and weights, and up to 64 images.
         """
@@ -66,31 +66,31 @@ class Part:
             digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
         return {
             "n_images": len(self.rows),
-            "label_counts": self.labels().sum(axis=0).astype(int).tolist(),
+            "label_counts": np.nansum(self.labels(), axis=0).astype(int).tolist(),
             "fingerprint": f"sha256:{digest.hexdigest()}",
         }
 
 
-class ImagesOfPart:
-    """The images of a part, indexed a batch at a time instead of copied.
+class ImagesOf:
+    """The images of a subset, indexed a batch at a time instead of copied.
 
     Parameters
     ----------
-    part : Part
+    subset : Subset
     """
 
-    def __init__(self, part):
-        self._part = part
+    def __init__(self, subset):
+        self._subset = subset
 
     def __len__(self):
-        return len(self._part.rows)
+        return len(self._subset.rows)
 
     def __getitem__(self, batch):
-        return self._part.X[self._part.rows[batch]]
+        return self._subset.X[self._subset.rows[batch]]
 
     def fingerprint(self):
         """Return a text that changes with the images."""
-        return joblib.hash([fingerprint_of_images(self._part.X), self._part.rows])
+        return joblib.hash([fingerprint_of_images(self._subset.X), self._subset.rows])
 
 
 def fingerprint_of_images(X):
@@ -100,12 +100,12 @@ def fingerprint_of_images(X):
     return joblib.hash(np.asarray(X), coerce_mmap=True)
 
 
-def hold_out(part, fraction, seed):
-    """Split into a training part and a validation part, stratified by label.
+def hold_out(subset, fraction, seed):
+    """Split into a subset to train on and one to validate on, stratified by label.
 
     Parameters
     ----------
-    part : Part
+    subset : Subset
         All the rows.
     fraction : float
         Share of the rows to validate on.
@@ -114,13 +114,26 @@ def hold_out(part, fraction, seed):
 
     Returns
     -------
-    training : Part
-    validation : Part or None
-        Unweighted; None if the share comes to no row, or leaves none to train on.
+    training : Subset
+    validation : Subset or None
+        Without weights other than those of unknown labels; None if the share comes to no row, or
+        leaves none to train on.
     """
-    n_val = round(len(part.rows) * fraction)
-    if not 0 < n_val < len(part.rows):
-        return part, None
-    kept, held_out = stratified_holdout(part.labels(), n_val, random_state=seed)
-    training = Part(part.X, part.y, part.rows[kept], part.weight)
-    return training, Part(part.X, part.y, part.rows[held_out])
+    n_val = round(len(subset.rows) * fraction)
+    if not 0 < n_val < len(subset.rows):
+        return subset, None
+    kept, held_out = stratified_holdout(subset.labels(), n_val, random_state=seed)
+    training = Subset(subset.X, subset.y, subset.rows[kept], subset.weight)
+    weight = weight_of_known(subset.y)
+    return training, Subset(subset.X, subset.y, subset.rows[held_out], weight)
+
+
+def weight_of_known(y):
+    """Return a weight for each label of each image, zero where it is unknown, or None if none is.
+
+    Their mean is one, so that losses are comparable to those without unknown labels.
+    """
+    known = ~np.isnan(y)
+    if known.all():
+        return None
+    return (known / known.mean()).astype(np.float32)

@@ -1,0 +1,72 @@
+"""Keras' global settings, which must not change what is built here.
+
+Layers read the image data format, the float type and the dtype policy when they are made, unseeded
+ones a seed from Python's global generator too. While a network is built or compiled they find the
+same values whatever a program has set; afterwards everything is as it was.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import contextmanager
+
+from skposter._keras.tensorflow import keras
+
+__all__ = ["checked_dtype_policy", "current_dtype_policy", "fixed_settings"]
+
+# The data format and the float type are of the process, so only one thread may change them.
+_changing = threading.RLock()
+
+
+def current_dtype_policy():
+    """Return the name of the policy that Keras gives to new layers in this thread."""
+    return keras.config.dtype_policy().name
+
+
+def checked_dtype_policy(name):
+    """Return the name of a policy if Keras knows it.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    try:
+        return keras.dtype_policies.get(name).name
+    except ValueError as error:
+        raise ValueError(
+            f"dtype_policy={name!r} is not known. Expected a name of Keras such as 'float32', "
+            "'mixed_bfloat16' or 'mixed_float16'."
+        ) from error
+
+
+@contextmanager
+def fixed_settings(dtype_policy, seed=None):
+    """Build with channels last, float32 and a dtype policy, whatever Keras is set to.
+
+    Parameters
+    ----------
+    dtype_policy : str
+        A name that Keras knows, such as ``"float32"`` or ``"mixed_bfloat16"``.
+    seed : int, default=None
+        If given, what Keras takes from Python's global generator follows from it. Should other
+        threads draw from that generator meanwhile, layers that are given seeds are not affected.
+    """
+    with _changing:
+        data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
+        policy = keras.config.dtype_policy()
+        state = random.getstate()
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy(dtype_policy)
+        if seed is not None:
+            random.seed(seed)
+        try:
+            yield
+        finally:
+            if seed is not None:
+                random.setstate(state)
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_floatx(floatx)
+            keras.config.set_image_data_format(data_format)
