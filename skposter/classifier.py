@@ -42,7 +42,7 @@ from skposter._training.subsets import (
     weight_of_known,
 )
 from skposter.exceptions import TrainingDivergedError
-from skposter.networks import Pretrained, as_network, build_network
+from skposter.networks import build_network, network_meta
 from skposter.thresholds import LabelPredictionsMixin, choose_thresholds, parse_objective
 
 __all__ = ["MultiLabelImageClassifier"]
@@ -172,6 +172,13 @@ class MultiLabelImageClassifier(
         Epochs trained.
     validation_indices_ : ndarray of int
         The rows that were set aside; empty without validation images taken from `X`.
+    validation_scores_ : tuple of ndarray, or None
+        Labels and predicted probabilities of the validation images, both `(n_val, n_labels)`.
+    training_summary_ : dict
+        ``"n_images"``, ``"label_counts"`` and a ``"fingerprint"`` of the training data.
+    seeds_ : dict
+        What `random_state` came to: the seeds of the ``"network"``, of the ``"shuffle"`` of images
+        and of the ``"split"`` into training and validation images.
     keras_classifier_ : scikeras.wrappers.KerasClassifier
         What trained the network. It answers SciKeras' own methods and can be cloned and pickled.
     model_ : keras.Model
@@ -425,12 +432,12 @@ class MultiLabelImageClassifier(
         check_is_fitted(self, "keras_classifier_")
         if not isinstance(self.threshold, str):
             return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
-        if self._validation_scores is None:
+        if self.validation_scores_ is None:
             raise ValueError(
                 f"threshold={self.threshold!r} is chosen on validation images, and there are none: "
                 "fit with validation_fraction or X_val, or use TunedThresholdsClassifierCV."
             )
-        y_val, scores = self._validation_scores
+        y_val, scores = self.validation_scores_
         return choose_thresholds(y_val, scores, objective=self.threshold)
 
     def _checked(self, X, y, sample_weight, *, going_on, label_names=None):
@@ -453,7 +460,7 @@ class MultiLabelImageClassifier(
             "image_shape": self.image_shape_,
             "label_names": self.label_names_,
             "label_frequencies": self.label_frequencies_,
-            "seeds": self._seeds,
+            "seeds": self.seeds_,
         }
 
     def _new_facts(self, training, label_names):
@@ -531,16 +538,16 @@ class MultiLabelImageClassifier(
             "n_iter_": n_iter + len(classifier.history_.get("loss", [])),
             "validation_indices_": held_out,
             "keras_classifier_": classifier,
-            "_seeds": facts["seeds"],
-            "_training_summary": training.summary(),
-            "_validation_scores": None,
+            "seeds_": facts["seeds"],
+            "training_summary_": training.summary(),
+            "validation_scores_": None,
         }
         if interrupted:
             self.__dict__.update(learned)  # first of all, as Ctrl-C may come again
         if validation is not None:
             # Kept because thresholds can be chosen on them later without the images.
             scores = self._checked_probabilities(classifier, ImagesOf(validation), recipe)
-            learned["_validation_scores"] = _compact(validation.labels()), scores
+            learned["validation_scores_"] = _compact(validation.labels()), scores
         self.__dict__.update(learned)
         if interrupted:
             raise KeyboardInterrupt("Training interrupted; what was learned so far is kept.")
@@ -595,17 +602,6 @@ class MultiLabelImageClassifier(
             )
         return probabilities
 
-    def _build_untrained(self, **meta):
-        """Make the network for values that it gets from elsewhere."""
-        network = as_network(self.network)
-        if isinstance(network, Pretrained):
-            network = network.with_values_from_elsewhere()
-        return build_network(
-            network,
-            {**_meta(self._facts, self.recipe_), **meta},
-            dtype_policy=self.recipe_["dtype_policy"],
-        )
-
     def __sklearn_clone__(self):
         return _with_policy_of_origin(super().__sklearn_clone__())
 
@@ -657,15 +653,13 @@ def _with_policy_of_origin(classifier):
 
 
 def _meta(facts, recipe):
-    """Return what functions that build networks are told; see :mod:`skposter.networks`."""
-    return {
-        "input_shape": facts["image_shape"],
-        "n_labels": len(facts["label_names"]),
-        "label_names": facts["label_names"].tolist(),
-        "label_frequencies": facts["label_frequencies"],
-        "seed": facts["seeds"]["network"],
-        "augmentation": recipe["augmentation"],
-    }
+    return network_meta(
+        facts["image_shape"],
+        facts["label_names"],
+        facts["label_frequencies"],
+        facts["seeds"]["network"],
+        recipe["augmentation"],
+    )
 
 
 def _given(X_val, y_val, facts):

@@ -50,12 +50,18 @@ from skposter._training.callbacks import (
     warn_that_the_schedule_steps_aside,
 )
 from skposter._training.checkpoints import Checkpoint, Progressed, SaveEpochs
-from skposter._training.compiling import is_crossentropy, loss_of, new_optimizer, without_rate
+from skposter._training.compiling import (
+    is_crossentropy,
+    loss_of,
+    new_optimizer,
+    takes_logits,
+    without_rate,
+)
 from skposter._training.intercepts import with_corrected_intercepts
 from skposter._training.memory import checkpoint_folder, recall
 from skposter._training.recipe import is_auto, settings_of
 from skposter._training.trained_network import TrainedNetwork
-from skposter.networks import as_network
+from skposter.networks import as_network, build_network, network_meta
 
 __all__ = [
     "ImageKerasClassifier",
@@ -64,6 +70,7 @@ __all__ = [
     "network_of",
     "restored",
     "train",
+    "untrained_network",
 ]
 
 
@@ -460,6 +467,39 @@ def restored(config, variables, params, history):
     classifier.history_ = {name: list(values) for name, values in history.items()}
     classifier.network_ = network
     return classifier
+
+
+def untrained_network(classifier, **meta):
+    """Return the network of a classifier, for values that it gets from elsewhere.
+
+    Parameters
+    ----------
+    classifier : MultiLabelImageClassifier
+        With what ``fit`` learns of the data, if not yet with a network.
+    **meta : dict
+        What it is to be told instead, such as ``augmentation="none"``.
+
+    Returns
+    -------
+    model : keras.Model
+    """
+    network = network_of(classifier.network)
+    if hasattr(network, "with_values_from_elsewhere"):
+        network = network.with_values_from_elsewhere()
+    recipe = classifier.recipe_
+    told = network_meta(
+        classifier.image_shape_,
+        classifier.label_names_,
+        classifier.label_frequencies_,
+        classifier.seeds_["network"],
+        recipe["augmentation"],
+    )
+    return build_network(
+        network,
+        {**told, **meta},
+        dtype_policy=recipe["dtype_policy"],
+        logits=takes_logits(recipe["loss"]),
+    )
 
 
 def first_network(build, training, recipe, *, dtype_policy):

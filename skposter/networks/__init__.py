@@ -25,7 +25,7 @@ from __future__ import annotations
 from skposter.networks._backbones import BACKBONES, FEATURES
 from skposter.networks._network import Network
 from skposter.networks._pretrained import Pretrained
-from skposter.networks._resolve import NETWORKS, as_network, build_network
+from skposter.networks._resolve import NETWORKS, as_network, build_network, network_meta
 from skposter.networks._small_cnn import SmallCNN
 from skposter.networks._tutorial_cnn import TutorialCNN
 
@@ -39,4 +39,5 @@ __all__ = [
     "TutorialCNN",
     "as_network",
     "build_network",
+    "network_meta",
 ]

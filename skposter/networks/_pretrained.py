@@ -84,8 +84,8 @@ class Pretrained(Network):
         """How it is best trained, as parameters of :class:`~skposter.MultiLabelImageClassifier`."""
         if self.weights is None:
             return {}
-        # Measured on posters with MobileNet (docs/benchmarks/pretrained_recipe.md): weights that are
-        # good already learn the images by heart soon, so they are trained for half as long.
+        # Weights that are good already learn the images by heart soon, so they are trained for half
+        # as long; docs/benchmarks/pretrained_recipe.md has what was measured.
         return {"learning_rate": 7e-4, "epochs": 10, "tta": "flip"}
 
     @property

@@ -14,7 +14,7 @@ from skposter.networks._pretrained import Pretrained
 from skposter.networks._small_cnn import SmallCNN
 from skposter.networks._tutorial_cnn import TutorialCNN
 
-__all__ = ["NETWORKS", "as_network", "build_network"]
+__all__ = ["NETWORKS", "as_network", "build_network", "network_meta"]
 
 NETWORKS: dict[str, Callable] = {
     "small_cnn": SmallCNN,
@@ -74,6 +74,18 @@ def _is_keras_model(network):
     from skposter._keras.tensorflow import keras
 
     return isinstance(network, keras.Model)
+
+
+def network_meta(image_shape, label_names, label_frequencies, seed, augmentation):
+    """Return what a network is told of the data; see :mod:`skposter.networks`."""
+    return {
+        "input_shape": image_shape,
+        "n_labels": len(label_names),
+        "label_names": label_names.tolist(),
+        "label_frequencies": label_frequencies,
+        "seed": seed,
+        "augmentation": augmentation,
+    }
 
 
 def build_network(network, meta, *, dtype_policy, logits=False):

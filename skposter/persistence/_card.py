@@ -107,7 +107,7 @@ def _versions():
 
 def _data(model):
     classifier = learned(model)
-    summary = classifier._training_summary
+    summary = classifier.training_summary_
     counts = summary["label_counts"]
     rows = [
         f"| {_text(name)} | {count} | {count / max(summary['n_images'], 1):.1%} |"
@@ -142,7 +142,7 @@ def _scores(model, scores):
         lines += ["", "| score | value |", "|---|---:|"]
         lines += [f"| {_text(name)} | {value:.4g} |" for name, value in scores.items()]
     classifier = learned(model)
-    if classifier._validation_scores is not None:
+    if classifier.validation_scores_ is not None:
         lines += ["", *_validation_table(classifier, deciding(model))]
     if len(lines) == 1:
         lines += ["", "None were given, and no images were set aside in training."]
@@ -153,7 +153,7 @@ def _validation_table(classifier, last):
     from skposter.metrics import score_summary
     from skposter.thresholds import apply_thresholds
 
-    y_val, y_score = classifier._validation_scores
+    y_val, y_score = classifier.validation_scores_
     chosen = apply_thresholds(y_score, last.thresholds_, min_labels=last.min_labels)
     summary = score_summary(y_val, y_score, chosen, label_frequencies=classifier.label_frequencies_)
     rows = [
@@ -200,7 +200,7 @@ def _rule(last):
 
 
 def _limits(model):
-    counts = learned(model)._training_summary["label_counts"]
+    counts = learned(model).training_summary_["label_counts"]
     names = learned(model).label_names_.tolist()
     rare = [_text(n) for n, count in zip(names, counts, strict=True) if count < 50]
     lines = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from skposter._files.json_values import as_json, as_python, expect
@@ -35,9 +37,9 @@ _LEARNED = (
     "n_iter_",
     "validation_indices_",
     "keras_classifier_",
-    "_seeds",
-    "_training_summary",
-    "_validation_scores",
+    "seeds_",
+    "training_summary_",
+    "validation_scores_",
     "_policy_of_origin",
     "recipe_",
 )
@@ -53,14 +55,15 @@ def describe(classifier, arrays, where):
     if not hasattr(classifier, "keras_classifier_"):
         return node
     from skposter._keras.shapes import shapes_of
+    from skposter._training.keras_fit import untrained_network
 
     network = classifier.keras_classifier_.network_
-    names = shapes_of(classifier._build_untrained).arrays
+    names = shapes_of(partial(untrained_network, classifier)).arrays
     for name, array in zip(names, network.variables, strict=True):
         arrays[f"{where}.network/{name}"] = array
     arrays[f"{where}.validation_indices"] = classifier.validation_indices_
-    if classifier._validation_scores is not None:
-        y_val, scores = classifier._validation_scores
+    if classifier.validation_scores_ is not None:
+        y_val, scores = classifier.validation_scores_
         unknown = np.isnan(y_val)
         arrays[f"{where}.validation/labels"] = (
             np.where(unknown, -1, y_val).astype(np.int8) if unknown.any() else y_val
@@ -73,8 +76,8 @@ def describe(classifier, arrays, where):
         "history": as_json(_without_nan(classifier.history_), where),
         "recipe": describe_recipe(classifier.recipe_),
         "n_iter": classifier.n_iter_,
-        "seeds": classifier._seeds,
-        "training": classifier._training_summary,
+        "seeds": classifier.seeds_,
+        "training": classifier.training_summary_,
     }
     return node
 
@@ -135,10 +138,10 @@ def restore(node, arrays, where):
     expect(seeds, f"{where}: seeds", network=int, shuffle=int, split=int)
     if not all(0 <= seed < 2**32 for seed in seeds.values()):
         raise ArtifactError(f"{where}: a seed is not in [0, 2**32).")
-    classifier._seeds = seeds
-    classifier._training_summary = _training(training, n_labels, where)
+    classifier.seeds_ = seeds
+    classifier.training_summary_ = _training(training, n_labels, where)
     classifier.validation_indices_ = _taken(arrays, f"{where}.validation_indices", "iu", (None,))
-    classifier._validation_scores = _validation_scores(arrays, n_labels, where)
+    classifier.validation_scores_ = _validation_scores(arrays, n_labels, where)
     classifier.keras_classifier_ = _network(classifier, arrays, where)
     _check_thresholds(classifier, where)
     return classifier
@@ -147,10 +150,10 @@ def restore(node, arrays, where):
 def _network(classifier, arrays, where):
     """Return the trained network if the arrays are exactly those that it would have."""
     from skposter._keras.shapes import shapes_of
-    from skposter._training.keras_fit import restored
+    from skposter._training.keras_fit import restored, untrained_network
 
     try:
-        shapes = shapes_of(classifier._build_untrained)
+        shapes = shapes_of(partial(untrained_network, classifier))
     except Exception as error:  # the builders check their options in their own ways
         raise ArtifactError(f"{where}: the network cannot be built: {error}") from error
     if shapes.largest_activation > _MAX_ACTIVATION:
@@ -247,7 +250,7 @@ def _training(training, n_labels, where):
 
 def _check_thresholds(classifier, where):
     try:
-        if isinstance(classifier.threshold, str) and classifier._validation_scores is None:
+        if isinstance(classifier.threshold, str) and classifier.validation_scores_ is None:
             parse_objective(classifier.threshold)  # a wrapper has the thresholds then
             return
         thresholds = classifier.thresholds_

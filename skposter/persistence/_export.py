@@ -147,11 +147,13 @@ def _metadata(model):
 def _prediction_network(classifier):
     """Return the Keras model that predicts: without augmentation, with test-time averaging."""
     from skposter._keras.tensorflow import keras
+    from skposter._training.keras_fit import untrained_network
 
     trained = classifier.model_
-    plain = classifier._build_untrained(augmentation="none")
+    plain = untrained_network(classifier, augmentation="none")
     plain.set_weights(trained.get_weights())
-    if not classifier.tta:
+    tta = classifier.recipe_["tta"] if classifier.tta == "auto" else classifier.tta
+    if tta == "none":
         return plain
     images = keras.Input(classifier.image_shape_, dtype="uint8", name="images")
     log_odds = [_log_odds(plain(images)), _log_odds(plain(images[:, :, ::-1]))]
