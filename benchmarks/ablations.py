@@ -37,7 +37,8 @@ to the label frequencies (`correct_intercepts`) for all rows but the last ones, 
 another loss. Mean and standard deviation over seeds. The change is the mean of the differences
 between runs with the same seed; a change that not all seeds agree on, or that is smaller than the
 spread, shows nothing. LRAP is the mean. F1 with one threshold for all labels (micro) and one a
-label (macro), chosen on the scored posters, which flatters all rows alike. Minutes are of processor time, of both cores
+label (macro), chosen on the scored posters, which flatters all rows alike. Minutes are of processor
+time, of both cores
 together."""
 DEFAULT = "**the default**"
 HEADER = (

@@ -23,11 +23,10 @@ mpl.use("Agg")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
-    "filters": (8,),
     "augmentation": "none",
     "learning_rate": 0.03,
     "learning_rate_schedule": "constant",
-    "calibrate": False,
+    "correct_intercepts": False,
     "epochs": 12,
     "random_state": 0,
 }
@@ -73,9 +72,10 @@ def two_label_images():
 def tiny_classifier():
     """A function that returns an unfitted classifier which learns `colour_images` in a second."""
     from skposter import MultiLabelImageClassifier
+    from skposter.networks import SmallCNN
 
     def make(**params):
-        return MultiLabelImageClassifier(**{**TINY, **params})
+        return MultiLabelImageClassifier(**{"network": SmallCNN(filters=(8,)), **TINY, **params})
 
     return make
 

@@ -5,7 +5,7 @@ import pytest
 
 from skposter import ImageLoader
 from skposter._training.batches import ImageBatches
-from skposter._training.parts import Part
+from skposter._training.subsets import Subset
 
 RNG = np.random.default_rng(0)
 N_IMAGES, N_LABELS = 7, 2
@@ -17,10 +17,10 @@ WEIGHTS = {
 
 
 @pytest.fixture
-def part():
+def subset():
     X = RNG.integers(0, 256, (N_IMAGES, 6, 4, 3)).astype(np.uint8)
     y = RNG.integers(0, 2, (N_IMAGES, N_LABELS)).astype(np.float32)
-    return Part(X, y, np.arange(N_IMAGES))
+    return Subset(X, y, np.arange(N_IMAGES))
 
 
 def assert_same_batches(batches):
@@ -35,10 +35,9 @@ def assert_same_batches(batches):
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
-@pytest.mark.parametrize("mixup", [0.0, 0.3])
-def test_the_data_set_has_the_batches(part, weight, mixup):
-    part.weight = WEIGHTS[weight]
-    batches = ImageBatches(part, 3, shuffle_seed=0, mixup=mixup)
+def test_the_data_set_has_the_batches(subset, weight):
+    subset.weight = WEIGHTS[weight]
+    batches = ImageBatches(subset, 3, shuffle_seed=0)
     assert_same_batches(batches)
     first = batches[0]
     batches.next_epoch()
@@ -46,28 +45,28 @@ def test_the_data_set_has_the_batches(part, weight, mixup):
     assert_same_batches(batches)
 
 
-def test_one_image(part):
-    part.rows = part.rows[:1]
-    assert_same_batches(ImageBatches(part, 3))
+def test_one_image(subset):
+    subset.rows = subset.rows[:1]
+    assert_same_batches(ImageBatches(subset, 3))
 
 
-def test_lazy_images_are_decoded_by_the_data_set(part):
-    part.X = ImageLoader(size=(3, 2), lazy=True).transform(part.X)
-    assert_same_batches(ImageBatches(part, 3, shuffle_seed=0))
+def test_lazy_images_are_decoded_by_the_data_set(subset):
+    subset.X = ImageLoader(size=(3, 2), lazy=True).transform(subset.X)
+    assert_same_batches(ImageBatches(subset, 3, shuffle_seed=0))
 
 
-def test_each_pass_is_the_epoch_of_that_moment(part):
-    batches = ImageBatches(part, 3, shuffle_seed=0)
+def test_each_pass_is_the_epoch_of_that_moment(subset):
+    batches = ImageBatches(subset, 3, shuffle_seed=0)
     dataset = batches.dataset()
     passes = []
     for _ in range(3):
         passes.append(np.concatenate([X for X, _ in dataset.as_numpy_iterator()]))
         batches.next_epoch()
     assert not np.array_equal(passes[0], passes[1])
-    later = ImageBatches(part, 3, shuffle_seed=0, first_epoch=2)
+    later = ImageBatches(subset, 3, shuffle_seed=0, first_epoch=2)
     np.testing.assert_array_equal(passes[2], np.concatenate([later[i][0] for i in range(3)]))
 
 
-def test_no_thread_of_tensorflow_tunes_the_data_set(part):
+def test_no_thread_of_tensorflow_tunes_the_data_set(subset):
     # It makes epochs wait for as long as they took, now and then: benchmarks/epoch_waits.py.
-    assert ImageBatches(part, 3).dataset().options().autotune.enabled is False
+    assert ImageBatches(subset, 3).dataset().options().autotune.enabled is False

@@ -1,6 +1,7 @@
 """What scikit-learn sees of the classifier: tags, parameters, representations, clones."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.utils.estimator_checks import check_param_validation
 from sklearn.utils.validation import check_is_fitted
 
 from skposter import MultiLabelImageClassifier
+from skposter.networks import Pretrained, SmallCNN
 
 
 def wrapped_in_scikit_learn(classifier):
@@ -69,6 +71,104 @@ def test_nested_parameters_of_scikeras_are_not_taken():
         MultiLabelImageClassifier(optimizer__learning_rate=0.1)
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        # SciKeras' way of saying it, of which the parameter here is a plain one.
+        ("optimizer__learning_rate", "'learning_rate' is a parameter of its own here: learning_rate="),
+        # The network is a name, which has no options.
+        ("network__filters", "pass network as an object that has 'filters'"),
+    ],
+)
+def test_routed_parameters_are_explained(name, advice):
+    with pytest.raises(TypeError, match=f"no parameter '{name}'.*{advice}"):
+        MultiLabelImageClassifier(**{name: 0.1})
+    with pytest.raises(ValueError, match=f"Invalid parameter '{name}'.*{advice}"):
+        MultiLabelImageClassifier().set_params(**{name: 0.1})
+
+
+def test_options_of_a_network_are_parameters_of_the_classifier_too():
+    classifier = MultiLabelImageClassifier(SmallCNN(filters=(4,)))
+    classifier.set_params(network__dropout=0.1)
+    assert classifier.get_params()["network__dropout"] == 0.1
+    assert classifier.network.dropout == 0.1
+    assert repr(classifier.network) == "SmallCNN(dropout=0.1, filters=(4,))"
+    classifier.set_params(network=Pretrained("mobilenet"), network__fine_tune="last")
+    assert classifier.network.fine_tune == "last"
+    with pytest.raises(TypeError, match="no parameter 'filter'.* Did you mean 'filters'"):
+        SmallCNN(filter=(4,))
+    with pytest.raises(ValueError, match="Invalid parameter 'fine_tun'.* Did you mean 'fine_tune'"):
+        classifier.set_params(network__fine_tun="last")
+
+
+class Fewer(MultiLabelImageClassifier):
+    """A subclass that leaves most parameters at what it is for."""
+
+    def __init__(self, epochs=2, random_state=None):
+        super().__init__(
+            SmallCNN(filters=(8,)), epochs=epochs, augmentation="none", random_state=random_state
+        )
+
+
+def test_a_subclass_with_fewer_parameters(colour_images):
+    X, y = colour_images
+    classifier = Fewer(random_state=0).fit(X, y)
+    assert set(classifier.get_params()) == {"epochs", "random_state"}
+    expected = classifier.predict_proba(X)
+    copied = clone(classifier).fit(X, y)
+    assert type(copied) is Fewer
+    np.testing.assert_array_equal(copied.predict_proba(X), expected)
+    for again in [pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)]:
+        np.testing.assert_array_equal(again.predict_proba(X), expected)
+        assert again.n_iter_ == 2
+    search = GridSearchCV(Fewer(random_state=0), {"epochs": [1, 2]}, cv=2).fit(X, y)
+    assert type(search.best_estimator_) is Fewer
+
+
+# What the network is best trained with
+
+
+def test_the_recipe_says_what_auto_came_to(colour_images):
+    tiny = MultiLabelImageClassifier(SmallCNN(filters=(8,)), epochs=1, random_state=0)
+    recipe = tiny.fit(*colour_images).recipe_
+    assert recipe == {
+        "augmentation": "light",
+        "loss": "binary_crossentropy",
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "learning_rate_schedule": "cosine",
+        "epochs": 1,
+        "batch_size": 32,
+        "tta": "none",
+        "fine_tune": None,
+        "head_epochs": 0,
+        "dtype_policy": "float32",
+    }
+    assert tiny.get_params()["augmentation"] == "auto"
+
+
+def test_a_network_of_ones_own_may_bring_a_recipe(tiny_classifier, colour_images):
+    class Mine(SmallCNN):
+        recipe = {"epochs": 2, "batch_size": 60, "optimizer": "sgd", "tta": "flip"}
+
+    auto = dict.fromkeys(["epochs", "batch_size", "optimizer", "tta"], "auto")
+    classifier = tiny_classifier(network=Mine(filters=(8,)), **auto).fit(*colour_images)
+    assert {name: classifier.recipe_[name] for name in auto} == Mine.recipe
+    assert classifier.n_iter_ == 2
+    said = tiny_classifier(network=Mine(filters=(8,)), **{**auto, "epochs": 1, "tta": "none"})
+    assert said.fit(*colour_images).recipe_["epochs"] == 1  # who sets one gets it
+    X, _ = colour_images
+    mirrored = X[:, :, ::-1]
+    np.testing.assert_allclose(
+        classifier.predict_proba(X), classifier.predict_proba(mirrored), atol=1e-6
+    )
+    assert not np.allclose(said.predict_proba(X), said.predict_proba(mirrored), atol=1e-6)
+
+    Mine.recipe = {"epoch": 2}
+    with pytest.raises(ValueError, match=r"recipe of Mine names 'epoch'.*'epochs'"):
+        clone(classifier).fit(*colour_images)
+
+
 def test_parameters_are_checked_by_fit():
     check_param_validation("MultiLabelImageClassifier", MultiLabelImageClassifier())
 
@@ -76,13 +176,17 @@ def test_parameters_are_checked_by_fit():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"epochs": 0}, "'epochs' parameter .* must be an int in the range \\[1, inf\\)"),
+        ({"epochs": 0}, r"'epochs' parameter .* {'auto'} or an int in the range \[1, inf\)"),
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"learning_rate": 0}, "'learning_rate' parameter"),
-        ({"dropout": 1.0}, "'dropout' parameter"),
-        ({"class_weight": "even"}, "'class_weight' parameter .* {'balanced'}"),
+        ({"network": SmallCNN(filters=(8,), dropout=1.0)}, "'dropout' parameter of SmallCNN"),
+        ({"pos_weight": "even"}, "'pos_weight' parameter .* {'balanced'}"),
         ({"network": "small_cn"}, "Did you mean 'small_cnn'"),
-        ({"filters": ()}, "filters"),
+        ({"network": SmallCNN(filters=())}, "filters is empty"),
+        ({"network": SmallCNN(filters=(8, 2.5))}, r"filters must be .* whole numbers, got 2\.5"),
+        ({"network": Pretrained("mobilnet")}, "Did you mean 'mobilenet'"),
+        ({"tta": True}, "'tta' parameter .*'flip'"),
+        ({"dtype_policy": "mixed_bfloat61"}, "dtype_policy='mixed_bfloat61' is not known"),
     ],
 )
 def test_wrong_values_name_the_parameter(params, message, tiny_classifier, colour_images):
@@ -138,7 +242,10 @@ def test_it_learns(fitted_classifier, colour_images):
 
 def test_a_clone_takes_parameters_and_nothing_learned(fitted_classifier):
     copied = clone(fitted_classifier)
-    assert copied.get_params() == fitted_classifier.get_params()
+    assert repr(copied) == repr(fitted_classifier)
+    params, own = copied.get_params(), fitted_classifier.get_params()
+    assert params.pop("network") is not own.pop("network")  # a copy of the network too
+    assert params == own
     with pytest.raises(NotFittedError):
         check_is_fitted(copied)
     assert not [name for name in vars(copied) if name not in copied.get_params()]
@@ -173,14 +280,27 @@ def test_a_failed_fit_leaves_no_half_fitted_estimator(tiny_classifier, colour_im
         check_is_fitted(classifier)
 
 
-def test_refused_data_leaves_a_fitted_estimator_as_it_was(fitted_classifier, colour_images):
+def test_what_is_refused_leaves_a_fitted_estimator_as_it_was(fitted_classifier, colour_images):
     X, y = colour_images
     classifier = copy.deepcopy(fitted_classifier)
+
+    def with_network(network):
+        classifier.set_params(network=network)
+        try:
+            classifier.fit(X[:, :8], y[:, :2])
+        finally:
+            classifier.set_params(network=fitted_classifier.network)
+
     for bad in [
         lambda: classifier.fit(X[:, :8], y[:, :2], sample_weight=-np.ones(len(y))),
         lambda: classifier.fit(X[:, :8], y[:, :2], X_val=X),
+        lambda: with_network(SmallCNN(filters=())),
+        lambda: with_network("tutorial"),
+        lambda: with_network(lambda meta: 1 / 0),
     ]:
-        with pytest.raises(ValueError, match=r"sample_weight|y_val"):
+        with pytest.raises(
+            (ValueError, ZeroDivisionError), match=r"sample_weight|y_val|filters|76 x 76|division"
+        ):
             bad()
         assert classifier.label_names_.tolist() == ["red", "green", "blue"]
         np.testing.assert_array_equal(

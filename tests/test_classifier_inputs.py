@@ -89,7 +89,7 @@ Y = np.tile([[0, 1, 1], [1, 0, 1]], (6, 1))
 def test_other_targets_are_refused_before_anything_is_built(y, message, tiny_classifier):
     X = np.zeros((12, 16, 16, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match=message) as caught:
-        tiny_classifier(network=build_nothing, filters=(32, 64, 128, 192)).fit(X, y)
+        tiny_classifier(network=build_nothing).fit(X, y)
     if "inconsistent" not in message and "Complex" not in message and "names" not in message:
         assert "MultiLabelBinarizer" in str(caught.value)
 
@@ -134,7 +134,7 @@ IMAGES = np.zeros((12, 16, 16, 3), dtype=np.uint8)
 )
 def test_other_images_are_refused_before_anything_is_built(X, message, tiny_classifier):
     with pytest.raises(ValueError, match=message):
-        tiny_classifier(network=build_nothing, filters=(32, 64, 128, 192)).fit(X, Y)
+        tiny_classifier(network=build_nothing).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -197,20 +197,114 @@ def lazy_images(folder, X):
     return images
 
 
+class Zarr:
+    """What a zarr array is here: no ``len``, and rows in any order by ``oindex`` only."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape, self.dtype = array.shape, array.dtype
+        self.most_read = 0
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice), "zarr takes arrays in brackets for coordinates of points"
+        return self._noted(self.array[rows])
+
+    @property
+    def oindex(self):
+        return ByRows(self)
+
+    def _noted(self, read):
+        self.most_read = max(self.most_read, len(read))
+        return read
+
+
+class ByRows:
+    def __init__(self, owner):
+        self.owner = owner
+
+    def __getitem__(self, rows):
+        return self.owner._noted(self.owner.array[rows])
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A function that puts images into an array that lies somewhere else than in memory."""
+    open_files = []
+
+    def store(kind, X):
+        if kind == "zarr":
+            return Zarr(X)
+        h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+        open_files.append(h5py.File(tmp_path / f"{len(open_files)}.h5", "w"))
+        return open_files[-1].create_dataset("X", data=X, chunks=(7, *X.shape[1:]))
+
+    yield store
+    for file in open_files:
+        file.close()
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "zarr"])
+def test_images_in_files_of_arrays_are_read_by_the_batch(
+    kind, stored, tiny_classifier, colour_images, reference, tmp_path
+):
+    X, y = colour_images
+    images = stored(kind, X)
+    classifier = tiny_classifier(epochs=2).fit(images, y)
+    assert_same_weights(classifier, reference)
+    np.testing.assert_array_equal(classifier.predict_proba(images), reference.predict_proba(X))
+    np.testing.assert_array_equal(classifier.predict(images), reference.predict(X))
+    if kind == "zarr":
+        assert images.most_read <= 64  # a batch, or what is read for the fingerprint
+    # Memory tells the images of one file from those of another.
+    cached = tiny_classifier(epochs=2, memory=str(tmp_path / "memory")).fit(images, y)
+    other = X.copy()
+    other[-1] ^= 1
+    again = tiny_classifier(epochs=2, memory=str(tmp_path / "memory")).fit(stored(kind, other), y)
+    assert_same_weights(cached, reference)
+    assert not np.array_equal(weights_of(again)[0], weights_of(reference)[0])
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "zarr"])
+def test_images_in_files_are_checked_as_others_are(
+    kind, stored, tiny_classifier, colour_images, fitted_classifier
+):
+    X, y = colour_images
+    unread = tiny_classifier(network=build_nothing)
+    with pytest.raises(ValueError, match="Expected uint8 images .* got dtype float32"):
+        unread.fit(stored(kind, X.astype(np.float32)), y)
+    with pytest.raises(ValueError, match="119 images and 120 rows of y"):
+        unread.fit(stored(kind, X[:-1]), y)
+    with pytest.raises(ValueError, match=r"\(8, 16, 3\), but the classifier was fitted on"):
+        fitted_classifier.predict(stored(kind, X[:, :8]))
+
+
+def test_tensors_are_images_too(tiny_classifier, colour_images, reference):
+    import tensorflow as tf
+
+    X, y = colour_images
+    classifier = tiny_classifier(epochs=2).fit(tf.constant(X), y)
+    assert_same_weights(classifier, reference)
+    np.testing.assert_array_equal(
+        classifier.predict_proba(tf.constant(X)), reference.predict_proba(X)
+    )
+    with pytest.raises(ValueError, match="Expected uint8 images .* got dtype float32"):
+        classifier.predict(tf.constant(X, dtype="float32"))
+
+
 def test_inputs_are_never_modified(tiny_classifier, colour_images):
     X, y = colour_images[0].copy(), pd.DataFrame(colour_images[1].astype(float))
     sample_weight = np.linspace(0, 2, len(y))
     validation = X[:10].copy(), y[:10].copy()
     arguments = [X, y, sample_weight, *validation]
     before = [a.copy() for a in arguments]
-    class_weight = {0: 2.0}
-    for params in [{"class_weight": "balanced"}, {"class_weight": class_weight}]:
+    pos_weight = {0: 2.0}
+    for params in [{"pos_weight": "balanced"}, {"pos_weight": pos_weight}]:
         tiny_classifier(epochs=1, **params).fit(
             X, y, sample_weight, X_val=validation[0], y_val=validation[1]
         ).predict(X)
     for argument, copied in zip(arguments, before, strict=True):
         np.testing.assert_array_equal(argument, copied)
-    assert class_weight == {0: 2.0}
+    assert pos_weight == {0: 2.0}
 
 
 def test_sample_weights_of_one_change_nothing(tiny_classifier, colour_images, reference):
@@ -258,18 +352,18 @@ def test_weights_per_label_teach_each_label_on_its_own_images(tiny_classifier, c
     ],
 )
 def test_other_sample_weights_are_refused(weight, message, tiny_classifier, colour_images):
-    unread = tiny_classifier(network=build_nothing, filters=(32, 64, 128, 192))
+    unread = tiny_classifier(network=build_nothing)
     with pytest.raises(ValueError, match=message):
         unread.fit(*colour_images, weight)
 
 
-def test_class_weight_is_a_weight_of_positives_per_label(tiny_classifier, colour_images):
+def test_pos_weight_is_a_weight_of_positives_per_label(tiny_classifier, colour_images):
     X, y = colour_images
-    by_label = tiny_classifier(epochs=2, class_weight={1: 3.0}).fit(X, y)
+    by_label = tiny_classifier(epochs=2, pos_weight={1: 3.0}).fit(X, y)
     by_sample = tiny_classifier(epochs=2).fit(
         X, y, sample_weight=np.where((y == 1) & (np.arange(3) == 1), 3.0, 1.0)
     )
-    as_array = tiny_classifier(epochs=2, class_weight=[1, 3, 1]).fit(X, y)
+    as_array = tiny_classifier(epochs=2, pos_weight=[1, 3, 1]).fit(X, y)
     assert_same_weights(by_label, by_sample)
     assert_same_weights(by_label, as_array)
 
@@ -296,26 +390,24 @@ def test_balanced_weights_raise_the_probabilities_of_a_rare_label(tiny_classifie
     y = np.stack([np.arange(120) % 10 == 0, np.arange(120) % 2 == 0], axis=1)
     params = {"epochs": 20, "validation_fraction": 0}
     plain = tiny_classifier(**params).fit(X, y).predict_proba(X[:1])
-    balanced = tiny_classifier(class_weight="balanced", **params).fit(X, y).predict_proba(X[:1])
+    balanced = tiny_classifier(pos_weight="balanced", **params).fit(X, y).predict_proba(X[:1])
     np.testing.assert_allclose(plain, [[0.1, 0.5]], atol=0.1)
     np.testing.assert_allclose(balanced, [[0.5, 0.5]], atol=0.1)
 
 
 @pytest.mark.parametrize(
-    ("class_weight", "message"),
+    ("pos_weight", "message"),
     [
-        ({"bleu": 2.0}, "class_weight names 'bleu', which is not a label. Did you mean 'blue'"),
-        ([1.0, 2.0], r"class_weight has shape \(2,\)"),
-        ([1.0, 2.0, -1.0], "class_weight must be finite and not negative"),
-        ([1.0, np.nan, 1.0], "class_weight contains NaN"),
-        ([1.0, np.inf, 1.0], "class_weight must be finite"),
+        ({"bleu": 2.0}, "pos_weight names 'bleu', which is not a label. Did you mean 'blue'"),
+        ([1.0, 2.0], r"pos_weight has shape \(2,\)"),
+        ([1.0, 2.0, -1.0], "pos_weight must be finite and not negative"),
+        ([1.0, np.nan, 1.0], "pos_weight contains NaN"),
+        ([1.0, np.inf, 1.0], "pos_weight must be finite"),
     ],
 )
-def test_other_class_weights_are_refused(
-    class_weight, message, tiny_classifier, colour_images, colour_labels
+def test_other_pos_weights_are_refused(
+    pos_weight, message, tiny_classifier, colour_images, colour_labels
 ):
-    classifier = tiny_classifier(
-        class_weight=class_weight, network=build_nothing, filters=(32, 64, 128, 192)
-    )
+    classifier = tiny_classifier(pos_weight=pos_weight, network=build_nothing)
     with pytest.raises(ValueError, match=message):
         classifier.fit(colour_images[0], colour_labels)

@@ -15,6 +15,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 from conftest import TINY, make_colour_images
 from skposter import MultiLabelImageClassifier
+from skposter.networks import SmallCNN
 
 def resident():
     with open("/proc/self/status") as status:
@@ -24,7 +25,7 @@ def resident():
 X, y = make_colour_images()
 
 def fit(**params):
-    params = {**TINY, "epochs": 1, **params}
+    params = {"network": SmallCNN(filters=(8,)), **TINY, "epochs": 1, **params}
     return MultiLabelImageClassifier(**params).fit(X, y)
 
 fit()  # starts TensorFlow, which would talk if Keras were imported first
@@ -51,11 +52,11 @@ def network(meta):
         keras.layers.Dense(meta["n_labels"], activation="sigmoid"),
     ])
 
-params = {"network": network, "filters": MultiLabelImageClassifier().filters}
-fit(**params).predict(X)
+fit(network=network).predict(X)
 traces_of_the_first = traces
 for seed in range(4):
-    fit(random_state=seed, learning_rate=0.01 * (1 + seed), **params).partial_fit(X[:50], y[:50])
+    params = {"random_state": seed, "learning_rate": 0.01 * (1 + seed)}
+    fit(network=network, **params).partial_fit(X[:50], y[:50])
 traces_of_the_others = traces - traces_of_the_first
 
 sizes = []
@@ -65,15 +66,15 @@ for seed in range(30):
     sizes.append(resident())
 
 for filters in [(2,), (3,), (4,), (5,), (6,), (7,)]:  # TensorFlow warns from the fifth on
-    fit(filters=filters)
+    fit(network=SmallCNN(filters=filters))
 fitted.partial_fit(X[:5], y[:5])
 fitted.predict(X[:1])
-fit(early_stopping=True, class_weight="balanced")
+fit(early_stopping=True, pos_weight="balanced")
 
 images = np.load(sys.argv[2], mmap_mode="r")
 labels = np.tile([[0, 1], [1, 0], [1, 1]], (len(images) // 3, 1))
 weight = np.linspace(0.5, 1.5, len(images))
-small = MultiLabelImageClassifier(**{**TINY, "filters": (2,), "epochs": 1})
+small = MultiLabelImageClassifier(SmallCNN(filters=(2,)), **{**TINY, "epochs": 1})
 small.fit(images[:60], labels[:60], weight[:60])
 before, steps = resident(), []
 small.fit(images, labels)

@@ -13,6 +13,7 @@ from sklearn.utils.fixes import parse_version
 
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.exceptions import LabelWarning
+from skposter.networks import SmallCNN
 
 
 class TableClassifier(RowsAsImagesMixin, MultiLabelImageClassifier):
@@ -20,8 +21,7 @@ class TableClassifier(RowsAsImagesMixin, MultiLabelImageClassifier):
 
 
 CLASSIFIER = TableClassifier(
-    filters=(8,),
-    dropout=0.0,
+    SmallCNN(filters=(8,), dropout=0.0),
     augmentation="none",
     learning_rate_schedule="constant",
     epochs=5,

@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skposter import MultiLabelImageClassifier
+from skposter.networks import SmallCNN
 
 
 def count_trainings(log):
@@ -33,8 +34,10 @@ def count_trainings(log):
 
 def search(memory):
     return GridSearchCV(
-        MultiLabelImageClassifier(filters=(2,), epochs=2, random_state=0, memory=memory),
-        {"filters": [(2,), (3,)], "threshold": [0.4, 0.5, 0.6]},
+        MultiLabelImageClassifier(
+            SmallCNN(filters=(2,)), epochs=2, random_state=0, memory=memory
+        ),
+        {"network__filters": [(2,), (3,)], "threshold": [0.4, 0.5, 0.6]},
         cv=KFold(3),
         scoring="f1_macro",
     )

@@ -75,7 +75,7 @@ RUN = {"onnx": onnx_run, "litert": litert_run, "keras": keras_run, "saved_model"
 @pytest.fixture(scope="module")
 def model(tiny_classifier, colour_images):
     labels = pd.DataFrame(colour_images[1], columns=["red", "green", "blå"])
-    classifier = tiny_classifier(epochs=2, augmentation="light", tta=True)
+    classifier = tiny_classifier(epochs=2, augmentation="light", tta="flip")
     pipeline = make_pipeline(
         ImageLoader(size=(16, 16), resize="pad"),
         FixedThresholdsClassifier(classifier, thresholds={"green": 0.25}, min_labels=1),

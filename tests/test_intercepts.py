@@ -5,7 +5,8 @@ import pytest
 
 from skposter import MultiLabelImageClassifier
 from skposter._keras.tensorflow import keras
-from skposter._training.centring import log_odds_offsets
+from skposter._training.intercepts import log_odds_offsets
+from skposter.networks import SmallCNN
 
 
 def sigmoid(z):
@@ -57,14 +58,16 @@ def skewed():
 
 
 def fitted(skewed, **params):
-    options = {"filters": (4,), "epochs": 2, "dropout": 0.6, "batch_size": 30, "random_state": 0}
-    classifier = MultiLabelImageClassifier(**options, validation_fraction=0, **params)
+    options = {"epochs": 2, "batch_size": 30, "random_state": 0, "validation_fraction": 0}
+    classifier = MultiLabelImageClassifier(
+        SmallCNN(filters=(4,), dropout=0.6), **options, **params
+    )
     return classifier.fit(*skewed)
 
 
 def test_a_fit_ends_with_means_at_the_frequencies(skewed, tmp_path):
     X, y = skewed
-    as_trained = fitted(skewed, calibrate=False)
+    as_trained = fitted(skewed, correct_intercepts=False)
     assert np.abs(as_trained.predict_proba(X).mean(axis=0) - y.mean(axis=0)).max() > 0.03
     classifier = fitted(skewed, memory=str(tmp_path))
     assert np.abs(classifier.predict_proba(X).mean(axis=0) - y.mean(axis=0)).max() < 0.01
@@ -78,7 +81,8 @@ def test_a_fit_ends_with_means_at_the_frequencies(skewed, tmp_path):
 
 def test_other_losses_are_left_alone(skewed):
     plain, other = (
-        fitted(skewed, loss="focal", calibrate=c).predict_proba(skewed[0]) for c in (False, True)
+        fitted(skewed, loss="focal", correct_intercepts=corrects).predict_proba(skewed[0])
+        for corrects in (False, True)
     )
     np.testing.assert_array_equal(plain, other)
 
@@ -92,9 +96,9 @@ def test_a_network_without_a_sigmoid_layer_at_its_end_is_left_alone(skewed):
 
     options = {"epochs": 1, "augmentation": "none", "random_state": 0}
     plain, other = (
-        MultiLabelImageClassifier(network, calibrate=calibrate, **options)
+        MultiLabelImageClassifier(network, correct_intercepts=corrects, **options)
         .fit(*skewed)
         .predict_proba(skewed[0])
-        for calibrate in (False, True)
+        for corrects in (False, True)
     )
     np.testing.assert_array_equal(plain, other)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skposter._keras.tensorflow import keras
-from skposter._training.losses import LabelWeightedLoss, loss_key, loss_of
+from skposter._training.compiling import LabelWeightedLoss, loss_key, loss_of
 from skposter.losses import AsymmetricLoss
 
 Y = np.array([[1, 0, 1], [0, 0, 1]], dtype=np.float32)
@@ -51,7 +51,7 @@ def test_names_stand_for_losses():
 
 @pytest.mark.parametrize("weight", [np.ones(2), np.ones((2, 3))], ids=["images", "labels"])
 def test_dice_takes_no_weights(weight):
-    with pytest.raises(ValueError, match=r"'dice'.*takes neither sample_weight nor class_weight"):
+    with pytest.raises(ValueError, match=r"'dice'.*takes neither sample_weight nor pos_weight"):
         loss_of("dice", weight=weight)
 
 

@@ -1,13 +1,22 @@
 """Built-in networks, what builders get to know, and predictions of mirrored images."""
 
-import inspect
+import copy
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from skposter import MultiLabelImageClassifier
 from skposter._labels.log_odds import mean_of_log_odds
-from skposter.networks import NETWORKS, build_network, builder_params
+from skposter._training.recipe import DEFAULTS
+from skposter.networks import (
+    BACKBONES,
+    NETWORKS,
+    Pretrained,
+    SmallCNN,
+    TutorialCNN,
+    as_network,
+    build_network,
+)
 
 META = {
     "input_shape": (16, 12, 3),
@@ -19,19 +28,23 @@ META = {
 X = np.random.default_rng(0).integers(0, 256, size=(5, 16, 12, 3)).astype(np.uint8)
 
 
+def built(network, **meta):
+    return build_network(network, {**META, **meta}, dtype_policy="float32")
+
+
 def test_predictions_start_near_the_label_frequencies():
-    model = build_network("small_cnn", META, {"filters": (4,)})
+    model = built(SmallCNN(filters=(4,)))
     model.get_layer("probabilities").kernel.assign(np.zeros((4, 2)))
     np.testing.assert_allclose(model(X), np.tile([0.25, 0.01], (5, 1)), rtol=1e-5)
 
 
 def test_labels_that_all_or_no_images_have_start_finite():
-    model = build_network("small_cnn", {**META, "label_frequencies": np.array([0.0, 1.0])}, {})
+    model = built("small_cnn", label_frequencies=np.array([0.0, 1.0]))
     assert np.isfinite(model.get_layer("probabilities").bias).all()
 
 
 def test_filters_set_the_depth():
-    model = build_network("small_cnn", META, {"filters": (4, 6), "dense_units": 5, "dropout": 0})
+    model = built(SmallCNN(filters=(4, 6), dense_units=5, dropout=0))
     shapes = [model.get_layer(f"conv_{i}").output.shape[1:] for i in (1, 2, 3)]
     assert shapes == [(8, 6, 4), (4, 3, 6), (4, 3, 6)]
     assert model.get_layer("dense").units == 5
@@ -40,8 +53,7 @@ def test_filters_set_the_depth():
 
 def test_the_seed_decides_the_first_weights():
     first, same, other = (
-        build_network("small_cnn", {**META, "seed": seed}, {"filters": (4,)}).get_weights()
-        for seed in (3, 3, 4)
+        built(SmallCNN(filters=(4,)), seed=seed).get_weights() for seed in (3, 3, 4)
     )
     assert all(map(np.array_equal, first, same))
     assert not np.array_equal(first[0], other[0])
@@ -49,30 +61,49 @@ def test_the_seed_decides_the_first_weights():
 
 def test_the_tutorials_network_says_what_size_it_needs():
     with pytest.raises(ValueError, match=r"at least 76 x 76 pixels, got .* = \(16, 12\)"):
-        build_network("tutorial", META, {})
-    model = build_network("tutorial", {**META, "input_shape": (76, 80, 3)}, {})
+        built("tutorial")
+    model = built("tutorial", input_shape=(76, 80, 3))
     assert model.output_shape == (None, 2)
 
 
-def test_builders_read_the_parameters_that_they_name():
-    ours = {"filters": (4,), "dropout": 0.3, "weights": "imagenet"}
-    assert builder_params("small_cnn", ours, ours, {}) == {"filters": (4,), "dropout": 0.3}
-    assert builder_params("mobilenet", ours, ours, {"alpha": 1.0, "dropout": 0.1}) == {
-        "dropout": 0.1,
-        "weights": "imagenet",
-        "alpha": 1.0,
+@pytest.mark.parametrize("network", [SmallCNN(), TutorialCNN(), Pretrained("mobilenet")], ids=repr)
+def test_networks_are_estimators_that_check_what_they_are_given(network):
+    params = network.get_params()
+    assert set(params) == set(network._parameter_constraints)
+    assert clone(network).get_params() == params
+    assert set(network.recipe) <= set(DEFAULTS)
+    with pytest.raises(TypeError, match=rf"{type(network).__name__} has no parameter 'weihgts'"):
+        type(network)(weihgts=None)
+    for name in params:
+        wrong = clone(network).set_params(**{name: object()})  # as in scikit-learn, checked in use
+        with pytest.raises(ValueError, match=rf"The '{name}' parameter of {type(network).__name__}"):
+            built(wrong)
+
+
+def test_names_stand_for_the_defaults_of_objects():
+    assert sorted(NETWORKS) == sorted(["small_cnn", "tutorial", *BACKBONES])
+    for name, expected in [
+        ("small_cnn", "SmallCNN()"),
+        ("tutorial", "TutorialCNN()"),
+        ("mobilenet", "Pretrained(name='mobilenet')"),
+    ]:
+        assert repr(as_network(name)) == expected
+    own = SmallCNN(filters=(4,))
+    assert as_network(own) is own
+
+
+def test_a_pretrained_network_is_trained_otherwise_than_one_from_scratch():
+    assert Pretrained("mobilenet").recipe == {
+        "learning_rate": 7e-4,
+        "epochs": 10,
+        "tta": "flip",
     }
-    assert builder_params(len, ours, ours, {"depth": 2}) == {"depth": 2}
-    with pytest.raises(ValueError, match=r"dropout=0.5 is read by network='small_cnn', 'convnext"):
-        builder_params("tutorial", {**ours, "dropout": 0.5}, ours, {})
-
-
-def test_shared_parameters_have_the_builders_defaults():
-    ours = inspect.signature(MultiLabelImageClassifier).parameters
-    for name, build in NETWORKS.items():
-        for parameter in inspect.signature(build).parameters.values():
-            if parameter.name in ours:
-                assert parameter.default == ours[parameter.name].default, (name, parameter.name)
+    assert Pretrained("mobilenet").phases == {"fine_tune": "all", "head_epochs": 4}
+    only_head = Pretrained("mobilenet", fine_tune="none")
+    assert only_head.phases == {"fine_tune": "none", "head_epochs": 0}
+    from_scratch = Pretrained("mobilenet", weights=None)
+    assert from_scratch.recipe == SmallCNN().recipe == {}
+    assert from_scratch.phases == {"fine_tune": None, "head_epochs": 0}
 
 
 def test_an_unknown_network_is_named(tiny_classifier, colour_images):
@@ -88,10 +119,7 @@ def test_tta_averages_an_image_and_its_mirror_image(fitted_classifier, colour_im
     images, _ = colour_images
     plain = fitted_classifier.predict_proba(images)
     mirrored = fitted_classifier.predict_proba(images[:, :, ::-1])
-    classifier = MultiLabelImageClassifier(**fitted_classifier.get_params()).set_params(tta=True)
-    vars(classifier).update(
-        {name: value for name, value in vars(fitted_classifier).items() if name.endswith("_")}
-    )
+    classifier = copy.deepcopy(fitted_classifier).set_params(tta="flip")
     averaged = classifier.predict_proba(images)
     assert averaged.dtype == np.float32
     np.testing.assert_allclose(averaged, mean_of_log_odds([plain, mirrored]), atol=1e-6)

@@ -44,7 +44,7 @@ def test_models_load_here_and_in_other_processes(
     loader = ImageLoader(size=(16, 16), resize="pad", n_jobs=1, cache_dir=str(tmp_path / "cache"))
     models = {
         "classifier": fitted_classifier,
-        "unnamed": tiny_classifier(epochs=1, class_weight="balanced", tta=True).fit(X, y),
+        "unnamed": tiny_classifier(epochs=1, pos_weight="balanced", tta="flip").fit(X, y),
         "pipeline": make_pipeline(
             loader,
             "passthrough",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skposter._keras.tensorflow import keras
-from skposter._training.schedules import CosineRate, cosine_share
+from skposter._training.callbacks import CosineRate, cosine_share
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 100])

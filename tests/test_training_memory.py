@@ -12,8 +12,9 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from skposter import MultiLabelImageClassifier
 from skposter.memory import clear_memory, list_memory
+from skposter.networks import SmallCNN
 
-GRID = {"filters": [(2,), (3,)], "threshold": [0.3, 0.4, 0.5, 0.6]}
+GRID = {"network__filters": [(2,), (3,)], "threshold": [0.3, 0.4, 0.5, 0.6]}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def data():
 @pytest.fixture
 def classifier(tmp_path):
     return MultiLabelImageClassifier(
-        filters=(2,), epochs=1, random_state=0, memory=str(tmp_path / "memory")
+        SmallCNN(filters=(2,)), epochs=1, random_state=0, memory=str(tmp_path / "memory")
     )
 
 
@@ -80,15 +81,19 @@ def test_probabilities_on_a_data_set_are_found_but_not_those_of_a_batch(data, cl
 @pytest.mark.parametrize(
     "change",
     [
-        {"filters": (3,)},
+        {"network__filters": (3,)},
         {"epochs": 2},
         {"learning_rate": 0.1},
         {"optimizer": "sgd"},
         {"loss": "mean_squared_error"},
         {"batch_size": 16},
         {"random_state": 1},
-        {"dropout": 0.0},
-        {"class_weight": "balanced"},
+        {"network__dropout": 0.0},
+        {"augmentation": "none"},
+        {"learning_rate_schedule": "constant"},
+        {"correct_intercepts": False},
+        {"dtype_policy": "mixed_bfloat16"},
+        {"pos_weight": "balanced"},
         {"validation_fraction": 0.2},
         {"early_stopping": True},
     ],
@@ -99,7 +104,17 @@ def test_whatever_affects_training_trains_anew(data, classifier, trainings, chan
     assert len(trainings) == 2
 
 
-@pytest.mark.parametrize("change", [{"threshold": 0.2}, {"min_labels": 1}, {"verbose": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold": 0.2},
+        {"min_labels": 1},
+        {"tta": "flip"},
+        {"verbose": 0},
+        {"dtype_policy": "float32"},  # what None is here
+        {"learning_rate": 1e-3},  # what "auto" is
+    ],
+)
 def test_what_acts_at_prediction_does_not(data, classifier, trainings, change):
     classifier.fit(*data)
     clone(classifier).set_params(**change).fit(*data)
@@ -154,7 +169,7 @@ def test_a_network_of_the_users_own_is_known_by_what_it_builds(data, classifier,
         return build
 
     for units in (3, 3, 4):  # same name, other layers: not the same network
-        clone(classifier).set_params(network=network(units), filters=(32, 64, 128, 192)).fit(*data)
+        clone(classifier).set_params(network=network(units)).fit(*data)
     assert len(trainings) == 2
 
 
@@ -179,9 +194,10 @@ def test_an_interrupted_training_is_not_kept(data, classifier, monkeypatch):
 
     run = _keras._run
     monkeypatch.setattr(_keras, "_run", interrupted)
-    with pytest.warns(UserWarning, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt):
         classifier.fit(*data)
     assert networks(classifier.memory) == 0
+    assert classifier.predict(data[0]).shape == data[1].shape
 
 
 def test_without_a_seed_there_is_a_warning(data, classifier):
@@ -206,6 +222,7 @@ def test_two_processes_share_the_work(tmp_path):
         from sklearn.model_selection import GridSearchCV, KFold
         from skposter import MultiLabelImageClassifier
         from skposter._training import keras_fit as _keras
+        from skposter.networks import SmallCNN
 
         folder, log = sys.argv[1:]
         run = _keras._run
@@ -220,8 +237,10 @@ def test_two_processes_share_the_work(tmp_path):
         y = rng.integers(0, 2, size=(60, 3))
         X = rng.integers(0, 255, size=(60, 8, 8, 3)).astype(np.uint8)
         search = GridSearchCV(
-            MultiLabelImageClassifier(filters=(2,), epochs=2, random_state=0, memory=folder),
-            {"filters": [(2,), (3,)], "threshold": [0.4, 0.6]},
+            MultiLabelImageClassifier(
+                SmallCNN(filters=(2,)), epochs=2, random_state=0, memory=folder
+            ),
+            {"network__filters": [(2,), (3,)], "threshold": [0.4, 0.6]},
             cv=KFold(3),
             scoring="f1_macro",
         ).fit(X, y)
