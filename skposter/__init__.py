@@ -11,21 +11,43 @@ Names are loaded on first use, so ``import skposter`` imports neither TensorFlow
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from skposter._version import __version__
 
-_MODULE_OF = {
-    "ImageLoader": "images",
-    "LazyImages": "images",
-    "MultiLabelImageClassifier": "classifier",
-    "TunedThresholdsClassifierCV": "thresholds",
-    "FixedThresholdsClassifier": "thresholds",
-    "AveragingClassifier": "averaging",
-    "save": "persistence",
-    "load": "persistence",
-    "export": "persistence",
-}
-_SUBMODULES = [
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from skposter import (
+        averaging,
+        classifier,
+        datasets,
+        display,
+        exceptions,
+        images,
+        losses,
+        memory,
+        metrics,
+        model_selection,
+        networks,
+        persistence,
+        thresholds,
+    )
+    from skposter.averaging import AveragingClassifier
+    from skposter.classifier import MultiLabelImageClassifier
+    from skposter.images import ImageLoader, LazyImages
+    from skposter.persistence import export, load, save
+    from skposter.thresholds import FixedThresholdsClassifier, TunedThresholdsClassifierCV
+
+__all__ = [
+    "__version__",
+    "ImageLoader",
+    "LazyImages",
+    "MultiLabelImageClassifier",
+    "TunedThresholdsClassifierCV",
+    "FixedThresholdsClassifier",
+    "AveragingClassifier",
+    "save",
+    "load",
+    "export",
     "averaging",
     "classifier",
     "datasets",
@@ -41,18 +63,29 @@ _SUBMODULES = [
     "thresholds",
 ]
 
-__all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
+_MODULE_OF = {
+    "ImageLoader": "images",
+    "LazyImages": "images",
+    "MultiLabelImageClassifier": "classifier",
+    "TunedThresholdsClassifierCV": "thresholds",
+    "FixedThresholdsClassifier": "thresholds",
+    "AveragingClassifier": "averaging",
+    "save": "persistence",
+    "load": "persistence",
+    "export": "persistence",
+}
 
 
-def __getattr__(name):
-    if name in _MODULE_OF:
-        value = getattr(import_module(f"skposter.{_MODULE_OF[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _SUBMODULES:
-        return import_module(f"skposter.{name}")
-    raise AttributeError(f"module 'skposter' has no attribute {name!r}")
+if not TYPE_CHECKING:  # or every name would be there for them
 
+    def __getattr__(name):
+        if name in _MODULE_OF:
+            value = getattr(import_module(f"skposter.{_MODULE_OF[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in __all__:
+            return import_module(f"skposter.{name}")
+        raise AttributeError(f"module 'skposter' has no attribute {name!r}")
 
-def __dir__():
-    return sorted(__all__)
+    def __dir__():
+        return sorted(__all__)
