@@ -81,6 +81,6 @@ def clear_memory(memory, *, bytes_limit=0):
     folder = checkpoint_folder_of(store.location)
     if os.path.isdir(folder):
         for name in os.listdir(folder):
-            if name.endswith(".checkpoint"):
+            if ".checkpoint" in name:  # those that were being written too
                 os.unlink(os.path.join(folder, name))
     store.reduce_size(bytes_limit=bytes_limit)

@@ -51,7 +51,7 @@ def test_names_stand_for_losses():
 
 @pytest.mark.parametrize("weight", [np.ones(2), np.ones((2, 3))], ids=["images", "labels"])
 def test_dice_takes_no_weights(weight):
-    with pytest.raises(ValueError, match=r"'dice'.*takes neither sample_weight nor pos_weight"):
+    with pytest.raises(ValueError, match=r"'dice'.*takes neither sample_weight, pos_weight nor"):
         loss_of("dice", weight=weight)
 
 

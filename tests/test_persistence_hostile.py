@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -16,7 +17,9 @@ import pytest
 import skposter
 from skposter._files.safetensors import pack_arrays, unpack_arrays
 from skposter._keras.shapes import shapes_of
+from skposter._training.keras_fit import untrained_network
 from skposter.exceptions import ArtifactError
+from skposter.networks import Pretrained
 from skposter.persistence import read_card
 from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
 
@@ -180,6 +183,26 @@ def fitted(name, value):
     return lambda manifest, arrays: manifest["model"]["fitted"].__setitem__(name, value)
 
 
+def network(name, value):
+    return lambda manifest, arrays: manifest["model"]["params"]["network"]["params"].__setitem__(
+        name, value
+    )
+
+
+def network_of(name, value):
+    return lambda manifest, arrays: manifest["model"]["params"]["network"].__setitem__(name, value)
+
+
+def pretrained(**params):
+    """Return the description of a network of keras.applications."""
+    defaults = Pretrained("mobilenet", weights=None).get_params()
+    return {"kind": "Pretrained", "params": {**defaults, **params}}
+
+
+def recipe(name, value):
+    return lambda manifest, arrays: manifest["model"]["fitted"]["recipe"].__setitem__(name, value)
+
+
 def top(name, value):
     return lambda manifest, arrays: manifest.__setitem__(name, value)
 
@@ -194,10 +217,10 @@ def array(part, change):
 
 FORGERIES = {
     # parameters that would take memory or time
-    "wide": (setting("filters", [10_000]), "expected"),
-    "wider": (setting("filters", [10**7]), "filters is 10000000, and a file may ask for"),
-    "deep": (setting("filters", [8] * 1000), "filters has 1000 entries"),
-    "dense": (setting("dense_units", 1_000_000), "arrays of the network"),
+    "wide": (network("filters", [10_000]), "expected"),
+    "wider": (network("filters", [10**7]), "filters is 10000000, and a file may ask for"),
+    "deep": (network("filters", [8] * 1000), "filters has 1000 entries"),
+    "dense": (network("dense_units", 1_000_000), "arrays of the network"),
     "batch": (setting("batch_size", 10**9), "batch_size is 1000000000"),
     "huge images": (fitted("image_shape", [8192, 8192, 3]), "bytes for one image"),
     "larger images": (fitted("image_shape", [10**6, 10**6, 3]), "image_shape"),
@@ -207,11 +230,27 @@ FORGERIES = {
     "class": (top("model", {"type": "os.system", "params": {}}), "unknown type 'os.system'"),
     "network": (setting("network", "users.module"), "network 'users.module' is none of"),
     "memory": (setting("memory", "/tmp/cache"), "no parameter 'memory' that could be saved"),
-    "checkpoints": (setting("checkpoint_dir", "/tmp/x"), "no parameter 'checkpoint_dir'"),
+    "network class": (network_of("kind", "os.system"), "network 'os.system' is none of"),
+    "network without a name": (setting("network", None), "the network has no name"),
+    "more than a network": (network_of("code", "x"), "has .*'code'"),
+    "weights of this machine": (
+        setting("network", pretrained(weights="/etc/passwd")),
+        "cannot be built|arrays of the network|weights",
+    ),
     "keras config": (fitted("config", "{}"), "has .*'config'"),
     "unknown parameter": (setting("pickle", "x"), "no parameter 'pickle'"),
     "wrong parameter": (setting("epochs", "many"), "'epochs' parameter"),
-    "network option": (setting("network_params", {"layers": 3}), "network cannot be built"),
+    "network option": (network("layers", 3), "SmallCNN has no parameter 'layers'"),
+    "wrong network option": (network("pooling", "sum"), "'pooling' parameter of SmallCNN"),
+    "option of keras.applications": (
+        setting("network", pretrained(builder_params={"layers": 3})),
+        "network cannot be built: 'mobilenet' has no option 'layers'",
+    ),
+    "unknown in the recipe": (recipe("code", "x"), "has .*'code'"),
+    "policy": (recipe("dtype_policy", "users.policy"), "dtype_policy 'users.policy' is none of"),
+    "another policy": (recipe("dtype_policy", "bfloat16"), "conv_1/kernel .* float32, expected"),
+    "no batches": (recipe("batch_size", 0), "batch_size or tta cannot be used"),
+    "mirrors": (recipe("tta", "twice"), "batch_size or tta cannot be used"),
     # decisions
     "fewer labels": (top("label_names", ["red", "green"]), "are not those of the model"),
     "fewer names": (fitted("label_names", ["red", "green"]), "label_frequencies|arrays"),
@@ -222,7 +261,10 @@ FORGERIES = {
     "bad threshold": (setting("threshold", "f1_nothing"), "f1_nothing"),
     "frequencies": (fitted("label_frequencies", [0.5, 0.5, 2.0]), "3 numbers in"),
     "history": (fitted("history", {"loss": "x"}), "history of 'loss'"),
-    "nesting": (setting("network_params", json.loads('{"a":' * 8 + "1" + "}" * 8)), "nested"),
+    "nesting": (
+        setting("network", pretrained(builder_params=json.loads('{"a":' * 8 + "1" + "}" * 8))),
+        "nested",
+    ),
     # arrays
     "missing array": (lambda manifest, arrays: arrays.popitem(), "missing|arrays of the net"),
     "extra array": (
@@ -262,7 +304,7 @@ def test_an_unknown_format_version_names_both(model_file, tmp_path):
         (b'"tol": 0.0001', b'"tol": ' + b"9" * 4000, "64 bits"),
         (b'"tol": 0.0001', b'"tol": ' + b"9" * 5000, "not JSON"),
         (b'"tol": 0.0001', b'"tol": ' + b"[" * 100_000 + b"]" * 100_000, "not JSON"),
-        (b'"tol": 0.0001', b'"tta": false', "a name is there twice"),
+        (b'"tol": 0.0001', b'"tta": "none"', "a name is there twice"),
     ],
 )
 def test_manifests_that_json_cannot_hold_are_refused(model_file, tmp_path, old, new, message):
@@ -361,11 +403,11 @@ def test_arrays_go_round():
 
 
 def test_shapes_are_known_without_building(tiny_classifier, fitted_classifier):
-    shapes = shapes_of(fitted_classifier._build_untrained)
+    shapes = shapes_of(partial(untrained_network, fitted_classifier))
     variables = fitted_classifier.keras_classifier_.network_.variables
     assert [(a.shape, str(a.dtype)) for a in variables] == list(shapes.arrays.values())
-    wide = copy.deepcopy(fitted_classifier).set_params(filters=(8192, 8192, 8192))
-    shapes = shapes_of(wide._build_untrained)  # 6 GB, were they built
+    wide = copy.deepcopy(fitted_classifier).set_params(network__filters=(8192, 8192, 8192))
+    shapes = shapes_of(partial(untrained_network, wide))  # 6 GB, were they built
     assert sum(np.prod(shape) for shape, _ in shapes.arrays.values()) > 10**9
 
 

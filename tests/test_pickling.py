@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+from functools import partial
 from io import BytesIO
 
 import joblib
 import numpy as np
 import pytest
+from scikeras.wrappers import KerasClassifier
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.model_selection import GridSearchCV
@@ -19,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 import skposter
 from skposter import ImageLoader, MultiLabelImageClassifier, TunedThresholdsClassifierCV
 from skposter._keras.tensorflow import keras
+from skposter.networks import SmallCNN
 
 USERS_MODULE = """
 import keras
@@ -43,6 +46,12 @@ def network(meta, layer=None):
         x = layer(x)
     x = keras.layers.Flatten()(x)
     return keras.Model(images, keras.layers.Dense(meta["n_labels"], activation="sigmoid")(x))
+
+def scikeras_network(meta, units):
+    images = keras.Input(meta["X_shape_"][1:])
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    x = Unregistered()(keras.layers.Dense(units, activation="relu")(x))
+    return keras.Model(images, keras.layers.Dense(meta["n_outputs_"], activation="sigmoid")(x))
 
 def registered(meta):
     return network(meta, Registered())
@@ -98,11 +107,10 @@ def test_models_load_in_other_processes_with_and_without_the_users_module(
     tmp_path, users_module, tiny_classifier, colour_images, colour_labels
 ):
     X, _ = colour_images
-    tiny = {"filters": (4,), "epochs": 1}
-    users = {"filters": (32, 64, 128, 192), "epochs": 1}  # which only small_cnn reads
+    tiny = {"network": SmallCNN(filters=(4,)), "epochs": 1}
 
     def of(network, **params):
-        return tiny_classifier(network=network, **{**users, **params})
+        return tiny_classifier(network=network, epochs=1, **params)
 
     portable = {
         "pipeline": make_pipeline(ImageLoader(size=(16, 16)), tiny_classifier(**tiny)),
@@ -110,10 +118,12 @@ def test_models_load_in_other_processes_with_and_without_the_users_module(
         "tuned": TunedThresholdsClassifierCV(tiny_classifier(**tiny), cv=2),
         "users_builder": of(users_module.network, loss=users_module.HalfLoss()),
         "unnamed": of(lambda meta: users_module.network(meta)),
+        "partial": of(partial(users_module.network, layer=keras.layers.Rescaling(0.5))),
     }
     with_module = {
         "registered": of(users_module.registered),
         "unregistered": of(users_module.unregistered),
+        "scikeras": of(KerasClassifier(users_module.scikeras_network, model__units=3, epochs=1)),
         "lambda_layer": of(users_module.with_lambda_layer),
     }
     np.save(tmp_path / "X.npy", X)
@@ -135,11 +145,11 @@ def test_models_load_in_other_processes_with_and_without_the_users_module(
 
 def test_a_file_is_hardly_larger_than_the_weights(tmp_path, tiny_classifier, colour_images):
     X, y = colour_images
-    classifier = tiny_classifier(filters=(32, 64, 128, 192), epochs=1).fit(X, y)
+    classifier = tiny_classifier(network="small_cnn", epochs=1).fit(X, y)
     weights = sum(array.nbytes for array in classifier.keras_classifier_.network_.variables)
     joblib.dump(classifier, tmp_path / "model.joblib")
     assert (tmp_path / "model.joblib").stat().st_size < 1.05 * weights
-    classifier.set_params(keep_optimizer_state=True)
+    classifier.set_params(warm_start=True)
     joblib.dump(classifier, tmp_path / "model.joblib")
     assert 2.9 * weights < (tmp_path / "model.joblib").stat().st_size < 3.1 * weights
 
@@ -148,9 +158,9 @@ def test_training_goes_on_exactly_where_the_optimizer_state_was_kept(
     tiny_classifier, colour_images
 ):
     X, y = colour_images
-    classifier = tiny_classifier(epochs=2, warm_start=True, keep_optimizer_state=True).fit(X, y)
-    forgetful = pickle.loads(pickle.dumps(clone(classifier).set_params(keep_optimizer_state=False)))
-    forgetful = pickle.loads(pickle.dumps(forgetful.fit(X, y)))
+    classifier = tiny_classifier(epochs=2, warm_start=True).fit(X, y)
+    forgetful = clone(classifier).set_params(warm_start=False).fit(X, y)
+    forgetful = pickle.loads(pickle.dumps(forgetful)).set_params(warm_start=True)
     copies = [pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)]
     expected = classifier.fit(X, y).predict_proba(X)
     for copied in copies:

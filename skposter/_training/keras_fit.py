@@ -128,6 +128,11 @@ class ImageKerasClassifier(VersionedPickleMixin, KerasClassifier):
     def model_(self, model):
         self._lent_model = model
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        del state["_versions"]  # the classifier around it warns of other versions
+        return state
+
     @property
     def target_encoder(self):
         return _Unchanged()

@@ -169,9 +169,11 @@ def _network(classifier, arrays, where):
             f"{len(shapes.arrays)}, or others."
         )
     for name, (shape, dtype) in shapes.arrays.items():
-        array = _taken(arrays, prefix + name, np.dtype(dtype).kind, shape)
-        if str(array.dtype) != dtype:
-            raise ArtifactError(f"{where}: {name} is of type {array.dtype}, expected {dtype}.")
+        if str(found[name].dtype) != dtype:
+            raise ArtifactError(
+                f"{where}: {name} is of type {found[name].dtype}, expected {dtype}."
+            )
+        _taken(arrays, prefix + name, found[name].dtype.kind, shape)
     values = list(found.values())
     return restored(shapes.config, values, classifier.recipe_, classifier.history_)
 
