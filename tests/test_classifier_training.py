@@ -1,5 +1,6 @@
 """The life of a training: going on, stopping early, validation, callbacks, Ctrl-C, networks."""
 
+import pickle
 import signal
 import threading
 from functools import partial
@@ -95,6 +96,20 @@ def test_partial_fit_takes_the_classes_that_scikit_learn_passes(tiny_classifier,
     X, y = colour_images
     classifier = tiny_classifier().partial_fit(X, y, classes=np.unique(y))
     assert_same_weights(classifier, tiny_classifier().partial_fit(X, y))
+
+
+def test_the_history_has_one_entry_an_epoch_for_every_name(tiny_classifier, colour_images):
+    X, y = colour_images
+    classifier = tiny_classifier(epochs=2, warm_start=True).partial_fit(X, y)
+    classifier.fit(X, y).partial_fit(X, y)
+    classifier.set_params(epochs=1, validation_fraction=0).fit(X, y)
+    history = classifier.history_
+    assert {name: len(values) for name, values in history.items()} == {"loss": 5, "val_loss": 5}
+    assert np.isfinite(history["loss"]).all()
+    # The validation losses stay with the epochs that they belong to.
+    assert np.isfinite(history["val_loss"]).tolist() == [False, True, True, False, False]
+    again = pickle.loads(pickle.dumps(classifier)).history_
+    np.testing.assert_array_equal(again["val_loss"], history["val_loss"])
 
 
 # warm_start

@@ -50,7 +50,7 @@ def test_a_fit_follows_the_cosine_and_partial_fit_does_not(
 
 def test_the_rate_of_a_network_from_scratch(tiny_classifier, two_label_images, rates):
     options = {"validation_fraction": 0, "callbacks": [Rates], "epochs": 1}
-    tiny_classifier(learning_rate=None, **options).fit(*two_label_images)
+    tiny_classifier(learning_rate="auto", **options).fit(*two_label_images)
     np.testing.assert_allclose(rates, 1e-3, rtol=1e-6)
 
 
@@ -70,5 +70,6 @@ def test_going_on_from_a_checkpoint_is_the_middle_of_the_course():
 
     resumed = CosineRate(1.0, epochs=4, batches=10, first_epoch=3)
     resumed.set_model(Model)
+    resumed.on_train_begin()
     resumed.on_train_batch_begin(0)
     assert Model.optimizer.learning_rate == cosine_share(30, 40)
