@@ -80,7 +80,7 @@ class Labels:
         return np.where(self.known, self.positive, np.nan).astype(dtype or np.float64)
 
 
-def check_labels(y, argument="y", *, unknown=False, label_names=None):
+def check_labels(y, argument="y", *, unknown=False, label_names=None, min_labels=1):
     """Return `y` as :class:`Labels`, or say what is wrong with it and where.
 
     Parameters
@@ -94,6 +94,8 @@ def check_labels(y, argument="y", *, unknown=False, label_names=None):
     label_names : sequence, default=None
         Labels that are known already: `y` is put into their order; see
         :func:`skposter._labels.names.aligned_labels`.
+    min_labels : int, default=1
+        How many there must be.
 
     Returns
     -------
@@ -132,6 +134,11 @@ def check_labels(y, argument="y", *, unknown=False, label_names=None):
     if array.ndim != 2:
         hint = f" One label is {argument}.reshape(-1, 1)." if array.ndim == 1 else ""
         raise ValueError(f"{argument} has shape {array.shape}. {expected}{hint}")
+    if array.shape[1] < min_labels > 1:
+        raise ValueError(
+            f"{argument} has {array.shape[1]} label column(s), expected at least {min_labels}; one "
+            f"column alone is binary classification. {expected}"
+        )
     if 0 in array.shape:
         raise ValueError(f"{argument} is empty, its shape is {array.shape}. {expected}")
     if array.dtype.kind == "c":

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from skposter._estimators.user_warnings import warn_user
 from skposter.exceptions import LabelWarning
 
 __all__ = [
     "FEW_POSITIVES",
     "SOME_POSITIVES",
     "rare_labels",
-    "warn_of_labels_missing_from_subsets",
-    "warn_of_rare_labels",
+    "warn_about_labels_missing_from_subsets",
+    "warn_about_rare_labels",
 ]
 
 # A label with fewer positives cannot be learned ...
@@ -28,19 +27,18 @@ def rare_labels(positives, names, fewer_than=FEW_POSITIVES):
     return [(names[label], int(counts[label])) for label in np.flatnonzero(counts < fewer_than)]
 
 
-def warn_of_labels_missing_from_subsets(labels, n_subsets, what, *, stacklevel=2):
+def warn_about_labels_missing_from_subsets(labels, n_subsets, what):
     """Warn, naming them, of labels with fewer positives than there are subsets."""
     rare = rare_labels(labels.positive.sum(axis=0), labels.names, n_subsets)
     if rare:
-        warnings.warn(
+        warn_user(
             f"Labels with fewer positives than the {n_subsets} {what}, so that some have none: "
             f"{_listed(rare)}.",
             LabelWarning,
-            stacklevel=stacklevel + 1,
         )
 
 
-def warn_of_rare_labels(y, names, *, stacklevel=2):
+def warn_about_rare_labels(y, names):
     """Warn once, naming them, of labels that are constant or have too few positives to learn.
 
     Parameters
@@ -48,8 +46,6 @@ def warn_of_rare_labels(y, names, *, stacklevel=2):
     y : ndarray of shape (n_samples, n_labels)
         Labels, 0/1; NaN where they are unknown.
     names : sequence of length n_labels
-    stacklevel : int, default=2
-        As for :func:`warnings.warn`, counted from the caller of this function.
     """
     positives, negatives = (y == 1).sum(axis=0), (y == 0).sum(axis=0)
     constant = (positives == 0) | (negatives == 0)
@@ -63,9 +59,7 @@ def warn_of_rare_labels(y, names, *, stacklevel=2):
     if few:
         found.append(f"fewer than {FEW_POSITIVES} positives: {_listed(few)}")
     if found:
-        warnings.warn(
-            "Labels with " + "; with ".join(found) + ".", LabelWarning, stacklevel=stacklevel + 1
-        )
+        warn_user("Labels with " + "; with ".join(found) + ".", LabelWarning)
 
 
 def _listed(rare):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 from sklearn.frozen import FrozenEstimator
 
 from skposter._estimators.steps import steps_inwards
+from skposter._estimators.user_warnings import warn_user
 from skposter.exceptions import UnknownLabelWarning
 
-__all__ = ["takes_unknown_labels", "warn_of_unknown_labels"]
+__all__ = ["takes_unknown_labels", "warn_about_unknown_labels"]
 
 
 def takes_unknown_labels(estimator):
@@ -25,7 +24,7 @@ def takes_unknown_labels(estimator):
     )
 
 
-def warn_of_unknown_labels(labels, argument="y", *, stacklevel=2):
+def warn_about_unknown_labels(labels, argument="y"):
     """Say how many labels are unknown and left out.
 
     Parameters
@@ -33,13 +32,10 @@ def warn_of_unknown_labels(labels, argument="y", *, stacklevel=2):
     labels : Labels
     argument : str, default="y"
         What the caller calls them.
-    stacklevel : int, default=2
-        As for :func:`warnings.warn`, counted from the caller of this function.
     """
     if labels.known is not None:
-        warnings.warn(
+        warn_user(
             f"{labels.n_unknown:,} of {labels.known.size:,} labels in {argument} are unknown "
             "(NaN); they are left out.",
             UnknownLabelWarning,
-            stacklevel=stacklevel + 1,
         )

@@ -13,7 +13,7 @@ from skposter._labels.checks import check_labels, check_probabilities
 from skposter._labels.decisions import f1, hamming_loss
 from skposter._labels.names import aligned_labels, label_names_of
 from skposter._labels.probabilities import label_scores
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.metrics._scores import (
     crossentropy,
     label_average_precision,
@@ -100,7 +100,7 @@ class LabelScorer:
                     f"scikit-learn's {name!r} cannot leave out the {labels.n_unknown} unknown "
                     f"labels (NaN) in y; {', '.join(_OF_PROBABILITIES | rules)} can."
                 )
-        warn_of_unknown_labels(labels)
+        warn_about_unknown_labels(labels)
         predicted = {}
         if not _OF_PROBABILITIES.keys().isdisjoint(names):
             y_score = label_scores(estimator, X, labels.shape[1])

@@ -6,16 +6,15 @@ says how many there were with an :class:`~skposter.exceptions.UnknownLabelWarnin
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skposter._estimators.user_warnings import warn_user
 from skposter._labels.checks import check_finite_scores, check_labels, check_probabilities
 from skposter._labels.decisions import f1
 from skposter._labels.names import value_by_name
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 
 __all__ = [
     "binary_crossentropy",
@@ -262,26 +261,22 @@ def constant_scores(labels, label_frequencies):
     return np.broadcast_to(frequencies, labels.shape)
 
 
-def check_both(y_true, y_score, *, probabilities=False, stacklevel=2):
-    """Return labels, and scores of the same shape and order, or raise ValueError.
-
-    It says how many labels are unknown, on behalf of the function whose caller is `stacklevel`
-    frames away.
-    """
+def check_both(y_true, y_score, *, probabilities=False):
+    """Return labels, and scores of the same shape and order, or raise ValueError."""
     labels = check_labels(y_true, "y_true", unknown=True)
     check = check_probabilities if probabilities else check_finite_scores
     y_score = check(y_score, labels.shape, label_names=labels.names)
-    warn_of_unknown_labels(labels, "y_true", stacklevel=stacklevel + 1)
+    warn_about_unknown_labels(labels, "y_true")
     return labels, y_score
 
 
-def check_decisions(y_true, y_pred, *, stacklevel=2):
+def check_decisions(y_true, y_pred):
     """Return labels, and decisions of the same shape and order, or raise ValueError."""
     labels = check_labels(y_true, "y_true", unknown=True)
     y_pred = check_labels(y_pred, "y_pred", label_names=labels.names).positive
     if labels.shape != y_pred.shape:
         raise ValueError(f"y_pred has shape {y_pred.shape}, expected {labels.shape}, as y_true.")
-    warn_of_unknown_labels(labels, "y_true", stacklevel=stacklevel + 1)
+    warn_about_unknown_labels(labels, "y_true")
     return labels, y_pred
 
 
@@ -393,5 +388,5 @@ def _divide(numerator, denominator):
 
 
 def _undefined(what, why):
-    warnings.warn(f"{what} is undefined: {why}.", UndefinedMetricWarning, stacklevel=3)
+    warn_user(f"{what} is undefined: {why}.", UndefinedMetricWarning)
     return float("nan")

@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from skposter._labels.checks import check_labels
-from skposter._labels.rare import warn_of_labels_missing_from_subsets
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.rare import warn_about_labels_missing_from_subsets
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.model_selection._assignment import assign_labels
 
 
@@ -118,7 +118,7 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
             groups.
         """
         labels, groups = check_rows(X, y, groups, self.n_splits)
-        warn_of_labels(labels, self.n_splits, "folds")
+        warn_about_labels(labels, self.n_splits, "folds")
         # A fixed seed is what makes shuffle=False depend on the labels alone.
         rng = local_rng(self.random_state if self.shuffle else 0)
         yield from _folds(labels, groups, self.n_splits, rng)
@@ -188,7 +188,7 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
         test : ndarray of int, ascending
         """
         labels, groups = check_rows(X, y, groups, self.n_splits)
-        warn_of_labels(labels, self.n_splits, "folds")
+        warn_about_labels(labels, self.n_splits, "folds")
         rng = local_rng(self.random_state)
         for _ in range(self.n_repeats):
             yield from _folds(labels, groups, self.n_splits, rng)
@@ -247,7 +247,7 @@ class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
         test : ndarray of int, in random order
         """
         labels, groups = check_rows(X, y, groups, 2)
-        warn_of_labels(labels, 2, "subsets")
+        warn_about_labels(labels, 2, "subsets")
         rng = local_rng(self.random_state)
         for _ in range(self.n_splits):
             train, test = train_test_rows(labels, groups, self.test_size, self.train_size, 0.1, rng)
@@ -292,10 +292,10 @@ def check_rows(X, y, groups, n_subsets):
     return labels, groups
 
 
-def warn_of_labels(labels, n_subsets, what):
+def warn_about_labels(labels, n_subsets, what):
     """Warn the caller's caller of labels that some subsets cannot have, and of unknown ones."""
-    warn_of_labels_missing_from_subsets(labels, n_subsets, what, stacklevel=3)
-    warn_of_unknown_labels(labels, stacklevel=3)
+    warn_about_labels_missing_from_subsets(labels, n_subsets, what)
+    warn_about_unknown_labels(labels)
 
 
 def local_rng(random_state):

@@ -7,12 +7,12 @@ from sklearn.utils import _safe_indexing, indexable
 
 from skposter._labels.checks import check_labels
 from skposter._labels.names import find_label_names
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.model_selection._splitters import (
     check_rows,
     local_rng,
     train_test_rows,
-    warn_of_labels,
+    warn_about_labels,
 )
 
 __all__ = ["label_deviation", "multilabel_train_test_split", "stratified_holdout"]
@@ -107,7 +107,7 @@ def multilabel_train_test_split(
     arrays = indexable(*arrays)
     y = arrays[-1] if stratify is None else stratify
     labels, groups = check_rows(arrays[0], y, groups, 2)
-    warn_of_labels(labels, 2, "subsets")
+    warn_about_labels(labels, 2, "subsets")
     rng = local_rng(random_state)
     train, test = train_test_rows(labels, groups, test_size, train_size, 0.25, rng)
     train, test = rng.permutation(train), rng.permutation(test)
@@ -147,7 +147,7 @@ def label_deviation(y, splits, *, label_names=None):
     import pandas as pd
 
     labels = check_labels(y, unknown=True)
-    warn_of_unknown_labels(labels)
+    warn_about_unknown_labels(labels)
     overall = labels.frequencies
     overall[overall == 0] = np.nan
     rows = [labels[test].frequencies / overall - 1 for _, test in splits]

@@ -22,7 +22,7 @@ from skposter._labels.checks import check_labels
 from skposter._labels.decisions import exact_match_ratio
 from skposter._labels.names import place_of
 from skposter._labels.probabilities import label_scores
-from skposter._labels.unknown import takes_unknown_labels, warn_of_unknown_labels
+from skposter._labels.unknown import takes_unknown_labels, warn_about_unknown_labels
 from skposter.thresholds._deciding import apply_thresholds
 
 __all__ = ["LabelPredictionsMixin", "ThresholdsClassifier"]
@@ -129,7 +129,7 @@ class LabelPredictionsMixin:
         y_pred = self.predict(X)
         if labels.shape != y_pred.shape:
             raise ValueError(f"y has shape {labels.shape}, expected {y_pred.shape}.")
-        warn_of_unknown_labels(labels)
+        warn_about_unknown_labels(labels)
         return exact_match_ratio(labels, y_pred == 1, sample_weight)
 
 

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 
 from skposter._labels.checks import check_finite_scores, check_labels
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.thresholds._objectives import parse_objective
 from skposter.thresholds._shrinkage import (
     expected_f1_threshold,
@@ -130,7 +130,7 @@ def choose_thresholds(y_true, y_score, *, objective="f1_macro", shrinkage=20.0):
         raise ValueError(f"shrinkage must be a number from 0 up, got {shrinkage!r}.")
     labels = check_labels(y_true, "y_true", unknown=True)
     y_score = check_finite_scores(y_score, labels.shape, label_names=labels.names)
-    warn_of_unknown_labels(labels, "y_true")
+    warn_about_unknown_labels(labels, "y_true")
     return thresholds_for(labels, y_score, objective, shrinkage)
 
 

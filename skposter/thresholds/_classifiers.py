@@ -25,7 +25,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from skposter._labels.checks import check_finite_scores
 from skposter._labels.per_label import per_label
 from skposter._labels.probabilities import label_scores
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.exceptions import UnknownLabelWarning
 from skposter.model_selection import MultiLabelStratifiedKFold, MultiLabelStratifiedShuffleSplit
 from skposter.thresholds._base import ThresholdsClassifier
@@ -312,7 +312,7 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         _raise_for_params(params, self, None)
         parse_objective(self.objective)
         X, y, labels = self.check_data(X, y, will_train=not isinstance(self.cv, str))
-        warn_of_unknown_labels(labels, stacklevel=3)
+        warn_about_unknown_labels(labels)
         routed = process_routing(self, "fit", **params)
         if isinstance(self.cv, str):
             y_score, rows, folds = self._score_prefit(X, labels.shape[1])

@@ -10,7 +10,7 @@ import numpy as np
 from skposter._estimators.spelling import did_you_mean
 from skposter._labels.checks import check_indicator, check_labels
 from skposter._labels.decisions import count_decisions, f1, hamming_loss
-from skposter._labels.unknown import warn_of_unknown_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 
 _NAMES = ("f1_micro", "f1_macro", "f1_samples", "hamming", "cardinality")
 _FLOORS = ("precision>=0.8", "recall>=0.8")
@@ -56,7 +56,7 @@ def objective_score(y_true, y_pred, objective):
     y_pred = check_indicator(y_pred, "y_pred", label_names=labels.names)
     if labels.shape != y_pred.shape:
         raise ValueError(f"y_true has shape {labels.shape} and y_pred {y_pred.shape}.")
-    warn_of_unknown_labels(labels, "y_true")
+    warn_about_unknown_labels(labels, "y_true")
     return score_decisions(labels, y_pred, objective)
 
 
