@@ -10,10 +10,12 @@ from skposter._estimators.steps import steps_inwards
 __all__ = [
     "aligned_labels",
     "are_numbers",
+    "check_are_labels",
     "find_label_names",
     "label_names_of",
     "place_of",
     "value_by_name",
+    "values_in_order",
 ]
 
 
@@ -95,11 +97,47 @@ def aligned_labels(y, label_names, argument="y"):
     raise ValueError(f"{argument} has the labels {columns}, expected {names}: {why}")
 
 
-def value_by_name(value):
-    """Return a pandas Series as a dict from its index, unless that only counts; else the value."""
+def values_in_order(values, names, what):
+    """Return numbers that have names, as a pandas Series has, in the order of the labels.
+
+    Other values are returned as they are.
+
+    Raises
+    ------
+    ValueError
+        If the names are not those of the labels.
+    """
+    values = value_by_name(values, names)
+    if not isinstance(values, dict):
+        return values
+    check_are_labels(values, names, what)
+    for name in names:
+        if name not in values:
+            raise ValueError(f"{what} has no number for the label {_plain(name)!r}.")
+    return np.array([values[name] for name in names])
+
+
+def check_are_labels(found, names, what):
+    """Raise a ValueError with the likely spelling unless all of some names are those of labels."""
+    names = list(names)
+    for name in found:
+        if name not in names:
+            raise ValueError(
+                f"{what} names {_plain(name)!r}, which is not a label."
+                f"{did_you_mean(name, names)} Labels: {names}."
+            )
+
+
+def value_by_name(value, names):
+    """Return a pandas Series as a dict from its index, and anything else as it is.
+
+    Where the index or the names of the labels only count, it is an array like others.
+    """
     if not hasattr(value, "to_dict") or not hasattr(value, "index"):
         return value
-    return np.asarray(value) if are_numbers(value.index) else value.to_dict()
+    if are_numbers(value.index) or are_numbers(names):
+        return np.asarray(value)
+    return value.to_dict()
 
 
 def label_names_of(estimator):

@@ -117,7 +117,7 @@ class LabelScorer:
                 score, sign = (_OF_PROBABILITIES | rules)[name]
                 scores[name] = sign * score(labels, predicted[name])
             else:
-                scores[name] = _get_sklearn_scorer(name)(estimator, X, y)
+                scores[name] = _get_sklearn_scorer(name)(estimator, X, labels.to_numpy())
         return scores[self.names] if isinstance(self.names, str) else scores
 
     def __repr__(self):

@@ -13,7 +13,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from skposter._estimators.user_warnings import warn_user
 from skposter._labels.checks import check_finite_scores, check_labels, check_probabilities
 from skposter._labels.decisions import f1
-from skposter._labels.names import value_by_name
+from skposter._labels.names import values_in_order
 from skposter._labels.unknown import warn_about_unknown_labels
 
 __all__ = [
@@ -245,9 +245,7 @@ def constant_scores(labels, label_frequencies):
         # Of a label that nobody knows of any image, no cell is ever looked at.
         frequencies = np.nan_to_num(labels.frequencies, nan=0.5)
     else:
-        frequencies = value_by_name(label_frequencies)
-        if isinstance(frequencies, dict):
-            frequencies = [_frequency(frequencies, name) for name in labels.names]
+        frequencies = values_in_order(label_frequencies, labels.names, "label_frequencies")
     if np.shape(frequencies) != (n_labels,):
         raise ValueError(
             f"label_frequencies has shape {np.shape(frequencies)}, expected one number for "
@@ -372,14 +370,6 @@ def label_roc_auc(labels, y_score):
     ranks = rankdata(labels.masked(y_score, -np.inf), axis=0) - (len(labels) - n_known)
     total = np.where(labels.positive, ranks, 0).sum(axis=0)
     return _divide(total - positives * (positives + 1) / 2, positives * (n_known - positives))
-
-
-def _frequency(frequencies, name):
-    if name not in frequencies:
-        raise ValueError(
-            f"label_frequencies has no number for the label {name!r}; it has {list(frequencies)}."
-        )
-    return frequencies[name]
 
 
 def _divide(numerator, denominator):

@@ -7,8 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skposter._labels.checks import check_finite_scores, check_probabilities
-from skposter._labels.names import find_label_names
-from skposter._labels.per_label import per_label
+from skposter._labels.names import values_in_order
 from skposter.thresholds._shrinkage import expected_f1_threshold
 
 __all__ = ["apply_thresholds", "expected_f1_decision", "expected_f1_thresholds", "top_k"]
@@ -47,11 +46,11 @@ def apply_thresholds(y_score, thresholds, *, min_labels=0):
     array([[1, 0],
            [0, 1]])
     """
-    names = find_label_names(y_score, np.shape(y_score)[-1])
+    names = getattr(y_score, "columns", None)
     y_score = check_finite_scores(y_score)
     n_labels = y_score.shape[1]
-    if hasattr(thresholds, "index") and hasattr(thresholds, "to_dict"):
-        thresholds = per_label(thresholds, names, default=np.nan, what="thresholds")
+    if names is not None:
+        thresholds = values_in_order(thresholds, list(names), "thresholds")
     thresholds = np.asarray(thresholds, dtype=np.float64)
     if thresholds.shape not in ((), (n_labels,)) or np.isnan(thresholds).any():
         raise ValueError(
