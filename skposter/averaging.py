@@ -43,8 +43,8 @@ class AveragingClassifier(ThresholdsClassifier):
     average : {"log_odds", "probability"}, default="log_odds"
         What is averaged. ``"log_odds"`` keeps confident predictions confident.
     threshold : float, array-like of shape (n_labels,) or mapping, default=0.5
-        A label is predicted where its probability is at least this. A mapping goes from label names
-        to cuts; labels that it does not name keep 0.5.
+        A label is predicted where its probability is at least this. A mapping, or a Series, goes
+        from label names to thresholds; labels that it does not name keep 0.5.
         :class:`~skposter.TunedThresholdsClassifierCV` around this classifier chooses them.
     min_labels : int, default=0
         An image with fewer predicted labels also gets those with the highest probabilities.
@@ -62,6 +62,10 @@ class AveragingClassifier(ThresholdsClassifier):
         The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
     classes_ : ndarray of shape (n_labels, 2)
         ``[0, 1]`` for each label.
+    n_features_in_ : int
+        If the classifiers have it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        If the classifiers have it.
 
     Examples
     --------
@@ -114,7 +118,7 @@ class AveragingClassifier(ThresholdsClassifier):
         X : array-like of length n_samples
             What `estimator` takes: a table, paths or images.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown, if `estimator` takes that.
         **params : dict
             For ``estimator.fit``, with metadata routing enabled.
 
@@ -125,7 +129,7 @@ class AveragingClassifier(ThresholdsClassifier):
         """
         _raise_for_params(params, self, None)
         X, y, _ = self.check_data(X, y)
-        _ = self.thresholds_  # a cut that cannot be used should fail before the training does
+        _ = self.thresholds_  # one that cannot be used should fail before the training does
         routed = process_routing(self, "fit", **params).estimator.fit
         # NumPy's global generator, which None would stand for, is left alone.
         own = np.random.RandomState() if self.random_state is None else self.random_state
@@ -134,6 +138,7 @@ class AveragingClassifier(ThresholdsClassifier):
             delayed(_fitted)(_seeded(self.estimator, int(seed)), X, self.target(y), routed)
             for seed in seeds
         )
+        self.learn_features_from(self.estimators_[0])
         return self
 
     def predict_proba(self, X):
@@ -156,7 +161,7 @@ class AveragingClassifier(ThresholdsClassifier):
 
     @property
     def thresholds_(self):
-        """The cut of each label that `threshold` comes to, float64 `(n_labels,)`."""
+        """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "label_names_")
         return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
 

@@ -12,6 +12,7 @@ __all__ = [
     "TrainingDivergedError",
     "ArtifactError",
     "LabelWarning",
+    "UnknownLabelWarning",
     "ImageLoadWarning",
 ]
 
@@ -60,6 +61,10 @@ class ArtifactError(SkposterError, ValueError):
 
 class LabelWarning(UserWarning):
     """A label cannot be learned or scored well: constant, or very few positives."""
+
+
+class UnknownLabelWarning(LabelWarning):
+    """Labels are unknown (NaN) and were left out; the message says how many."""
 
 
 class ImageLoadWarning(UserWarning):

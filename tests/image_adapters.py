@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from scipy import sparse
+from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -74,6 +75,11 @@ class RowsAsImagesMixin:
         if getattr(self, "_one_class_a_row", False):
             return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return super().predict(images_of_rows(X))
+
+    def score(self, X, y, sample_weight=None):
+        if getattr(self, "_one_class_a_row", False):
+            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -78,7 +78,7 @@ def model(tiny_classifier, colour_images):
     classifier = tiny_classifier(epochs=2, augmentation="light", tta="flip")
     pipeline = make_pipeline(
         ImageLoader(size=(16, 16), resize="pad"),
-        FixedThresholdsClassifier(classifier, thresholds={"green": 0.25}, min_labels=1),
+        FixedThresholdsClassifier(classifier, threshold={"green": 0.25}, min_labels=1),
     )
     return pipeline.fit(colour_images[0], labels)
 

@@ -18,6 +18,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skposter import FixedThresholdsClassifier
+from skposter.exceptions import UnknownLabelWarning
 from skposter.metrics import (
     SCORERS,
     binary_crossentropy,
@@ -32,6 +34,7 @@ from skposter.metrics import (
     skill_score,
     top_1_hit_rate,
 )
+from skposter.model_selection import MultiLabelStratifiedKFold
 
 
 def predictions(n=300, seed=0, ties=False):
@@ -146,6 +149,25 @@ def test_labels_with_few_positives_can_be_left_out():
     assert summary.loc["labels_scored", "model"] == frequent.sum()
 
 
+def test_a_label_with_just_enough_positives_counts():
+    y_true = np.array([[1, 1], [0, 1], [0, 0], [0, 0]])
+    y_score = np.array([[0.1, 0.9], [0.9, 0.8], [0.3, 0.2], [0.2, 0.1]])
+    assert mean_average_precision(y_true, y_score) == pytest.approx((1 / 4 + 1) / 2)
+    assert mean_roc_auc(y_true, y_score) == pytest.approx((0 + 1) / 2)
+    assert macro_f1_score(y_true, y_score >= 0.5) == pytest.approx((0 + 1) / 2)
+    for score in (mean_average_precision, mean_roc_auc):
+        assert score(y_true, y_score, min_positives=2) == 1
+    assert macro_f1_score(y_true, y_score >= 0.5, min_positives=2) == 1
+    assert score_summary(y_true, y_score).loc["labels_scored", "model"] == 2
+    assert score_summary(y_true, y_score, min_positives=2).loc["labels_scored", "model"] == 1
+
+
+def test_a_score_equal_to_the_threshold_is_predicted():
+    y_true, y_score = np.array([[1], [0]]), np.array([[0.5], [0.4]])
+    assert label_report(y_true, y_score, 0.5)["predicted"].tolist() == [1]
+    assert score_summary(y_true, y_score).loc["f1_micro", "model"] == 1
+
+
 def test_images_without_labels_do_not_count_in_rankings():
     y_true, y_score = predictions()
     more = np.vstack([y_true, np.zeros((20, 6))]), np.vstack([y_score, y_score[:20]])
@@ -156,17 +178,24 @@ def test_images_without_labels_do_not_count_in_rankings():
 @pytest.mark.parametrize(
     ("score", "why"),
     [
-        (mean_average_precision, "no label has 1 positives"),
-        (mean_roc_auc, "no label has 1 positives"),
-        (macro_f1_score, "no label has 1 positives"),
-        (top_1_hit_rate, "no image has a label"),
-        (mean_ranking_precision, "no image has a label"),
-        (skill_score, "every label is the same"),
+        (
+            mean_average_precision,
+            "The mean over labels .*: no label has 1 positives and a negative",
+        ),
+        (
+            mean_roc_auc,
+            "The mean over labels is undefined: no label has 1 positives and a negative",
+        ),
+        (macro_f1_score, "F1 is undefined: no label has 1 positives"),
+        (top_1_hit_rate, "The mean over images is undefined: no image has a label"),
+        (mean_ranking_precision, "The mean over images is undefined: no image has a label"),
+        (skill_score, "Skill is undefined: every label is the same for all images"),
     ],
 )
 def test_nothing_to_judge_is_nan_and_says_so(score, why):
-    with pytest.warns(UndefinedMetricWarning, match=why):
+    with pytest.warns(UndefinedMetricWarning, match=rf"^{why}\.$") as caught:
         assert np.isnan(score(np.zeros((3, 2)), np.ones((3, 2))))
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(("n", "n_labels"), [(1, 1), (1, 3), (5, 1)])
@@ -178,17 +207,219 @@ def test_small_tables_are_made(n, n_labels):
     assert label_report(y_true, np.full((n, n_labels), 0.6)).shape == (n_labels, 11)
 
 
+# --- unknown labels -------------------------------------------------------------------------------
+
+
+def with_unknown(y_true, seed=0, share=0.3):
+    """Hide some labels, among them all of the last row and all but one of the last label."""
+    hidden = np.random.default_rng(seed).random(y_true.shape) < share
+    hidden[-1], hidden[1:, -1] = True, True
+    return np.where(hidden, np.nan, y_true), ~hidden
+
+
+pytestmark_unknown = pytest.mark.filterwarnings("ignore::skposter.exceptions.UnknownLabelWarning")
+
+
+@pytestmark_unknown
+@pytest.mark.parametrize("seed", range(5))
+def test_unknown_labels_are_left_out_cell_by_cell(seed):
+    y, y_score = predictions(60, seed, ties=True)
+    y_true, known = with_unknown(y, seed)
+    losses = -np.log(np.where(y == 1, y_score, 1 - y_score))
+    assert binary_crossentropy(y_true, y_score) == pytest.approx(losses[known].mean())
+    frequencies = np.nanmean(y_true, axis=0)
+    constant = np.broadcast_to(frequencies, y.shape)
+    baseline = -np.log(np.where(y == 1, constant, 1 - constant).clip(1e-7, 1 - 1e-7))[known].mean()
+    assert skill_score(y_true, y_score) == pytest.approx(1 - losses[known].mean() / baseline)
+    y_pred = (y_score >= 0.4).astype(int)
+    label_scores = {"average_precision": [], "roc_auc": [], "f1": []}
+    for label in range(6):
+        rows = known[:, label]
+        truth, score, decided = y[rows, label], y_score[rows, label], y_pred[rows, label]
+        one_class = len(set(truth)) < 2
+        label_scores["average_precision"].append(
+            np.nan if one_class else sk.average_precision_score(truth, score)
+        )
+        label_scores["roc_auc"].append(np.nan if one_class else sk.roc_auc_score(truth, score))
+        label_scores["f1"].append(
+            sk.f1_score(truth, decided, zero_division=0) if truth.any() else np.nan
+        )
+    report = label_report(y_true, y_score, 0.4)
+    for name, expected in label_scores.items():
+        assert report[name].to_numpy() == pytest.approx(expected, nan_ok=True)
+    assert report["support"].tolist() == np.nansum(y_true, axis=0).tolist()
+    assert report["predicted"].tolist() == (y_pred * known).sum(axis=0).tolist()
+    assert report["frequency"].to_numpy() == pytest.approx(frequencies)
+    assert mean_average_precision(y_true, y_score) == pytest.approx(
+        np.nanmean(label_scores["average_precision"])
+    )
+    assert mean_roc_auc(y_true, y_score) == pytest.approx(np.nanmean(label_scores["roc_auc"]))
+    assert macro_f1_score(y_true, y_pred) == pytest.approx(np.nanmean(label_scores["f1"]))
+    rankings, hits, samples = [], [], []
+    for row in range(len(y)):
+        truth, score = y[row, known[row]], y_score[row, known[row]]
+        if truth.any():
+            rankings.append(sk.label_ranking_average_precision_score([truth], [score]))
+            hits.append(truth[score.argmax()])
+        decided = score >= 0.5
+        if truth.any() or decided.any():
+            samples.append(sk.f1_score(truth, decided))
+    assert mean_ranking_precision(y_true, y_score) == pytest.approx(np.mean(rankings))
+    assert top_1_hit_rate(y_true, y_score) == pytest.approx(np.mean(hits))
+    summary = score_summary(y_true, y_score)["model"]
+    assert summary["binary_crossentropy"] == pytest.approx(losses[known].mean())
+    assert summary["lrap"] == pytest.approx(np.mean(rankings))
+    assert summary["top_1_hit"] == pytest.approx(np.mean(hits))
+    assert summary["f1_samples"] == pytest.approx(np.mean(samples))
+    decided = y_score >= 0.5
+    assert summary["f1_micro"] == pytest.approx(sk.f1_score(y[known], decided[known]))
+    assert summary["hamming_loss"] == pytest.approx((y != decided)[known].mean())
+    assert summary["mean_average_precision"] == pytest.approx(
+        np.nanmean(label_scores["average_precision"])
+    )
+
+
+@pytestmark_unknown
+def test_what_is_hidden_does_not_matter():
+    y, y_score = predictions(60)
+    y_true, known = with_unknown(y)
+    other = np.where(known, y_score, 1 - y_score)
+    pd.testing.assert_frame_equal(
+        score_summary(y_true, y_score, y_score >= 0.5).drop("labels_per_image"),
+        score_summary(y_true, other, other >= 0.5).drop("labels_per_image"),
+    )
+    pd.testing.assert_frame_equal(label_report(y_true, y_score), label_report(y_true, other))
+
+
+@pytestmark_unknown
+def test_a_label_that_nobody_knows_is_undefined():
+    y_true, y_score = np.array([[1, np.nan], [0, np.nan]]), np.array([[0.9, 0.1], [0.2, 0.3]])
+    report = label_report(y_true, y_score)
+    assert report["undefined"].tolist() == ["", "unknown"]
+    scores = ["frequency", "average_precision", "roc_auc", "precision", "recall", "f1"]
+    assert report.loc[1, scores].isna().all()
+    assert score_summary(y_true, y_score).notna().all(axis=None)
+    with pytest.warns(UndefinedMetricWarning, match="no label is known"):
+        assert np.isnan(binary_crossentropy([[np.nan]], [[0.5]]))
+
+
+def test_every_function_says_once_how_many_labels_are_unknown():
+    y, y_score = predictions(60)
+    y_true, known = with_unknown(y)
+    for call in (
+        binary_crossentropy,
+        skill_score,
+        mean_average_precision,
+        mean_roc_auc,
+        mean_ranking_precision,
+        top_1_hit_rate,
+        label_report,
+        score_summary,
+        lambda y, s: macro_f1_score(y, s >= 0.5),
+        lambda y, s: paired_bootstrap("lrap", y, s, s, n_bootstrap=5),
+        lambda y, s: paired_bootstrap(mean_roc_auc, y, s, s, n_bootstrap=5),
+    ):
+        message = rf"{(~known).sum()} of 360 labels in y_true are unknown \(NaN\)"
+        with pytest.warns(UnknownLabelWarning, match=message) as caught:
+            call(y_true, y_score)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+
+
+@pytestmark_unknown
+def test_bootstrap_leaves_unknown_labels_out():
+    y, scores_a = predictions(80)
+    y_true, known = with_unknown(y)
+    scores_b = np.clip(0.3 + 0.5 * scores_a, 0, 1)
+    for name, function in {
+        "binary_crossentropy": binary_crossentropy,
+        "lrap": mean_ranking_precision,
+        "top_1_hit": top_1_hit_rate,
+    }.items():
+        fast, slow = (
+            paired_bootstrap(metric, y_true, scores_a, scores_b, random_state=0, n_bootstrap=300)
+            for metric in (name, function)
+        )
+        assert fast.score_a == pytest.approx(function(y_true, scores_a))
+        assert fast[:3] == pytest.approx(slow[:3])
+        assert fast[3:5] == pytest.approx(slow[3:5], abs=0.02)
+    seen = []
+    paired_bootstrap(lambda y, s: seen.append(y) or 0, y_true, scores_a, scores_b, n_bootstrap=1)
+    np.testing.assert_array_equal(np.isnan(seen[0]), ~known)
+
+
+def test_unknown_decisions_and_probabilities_are_refused():
+    y, y_score = predictions(10)
+    y_pred = (y_score >= 0.5).astype(float)
+    y_pred[3, 2] = np.nan
+    for call in (macro_f1_score, lambda y, p: score_summary(y, y_score, p)):
+        with pytest.raises(ValueError, match="y_pred holds nan in row 3, label 2"):
+            call(y, y_pred)
+
+
+# --- names of labels ------------------------------------------------------------------------------
+
+
+NAMES = ["Drama", "Comedy", "N/A", "War", "News", "Short"]
+
+
+def test_columns_in_another_order_are_scored_as_if_they_were_not():
+    y, y_score = predictions()
+    thresholds = pd.Series([0.2, 0.3, 0.4, 0.5, 0.6, 0.7], index=NAMES)
+    frame = pd.DataFrame(y, columns=NAMES)
+    scores = pd.DataFrame(y_score, columns=NAMES)
+    decided = pd.DataFrame((y_score >= 0.4).astype(int), columns=NAMES)
+    turned = ["War", "Drama", "Short", "Comedy", "News", "N/A"]
+    rates = frame.mean() / 2
+    expected = score_summary(frame, scores, decided, label_frequencies=rates)
+    found = score_summary(frame, scores[turned], decided[turned], label_frequencies=rates[turned])
+    pd.testing.assert_frame_equal(found, expected)
+    plain = score_summary(y, y_score, y_score >= 0.4, label_frequencies=rates.to_numpy())
+    pd.testing.assert_frame_equal(plain, expected)
+    plain = score_summary(y, y_score, y_score >= 0.4, label_frequencies=rates)
+    pd.testing.assert_frame_equal(plain, expected)
+    report = label_report(frame, scores, thresholds)
+    pd.testing.assert_frame_equal(label_report(frame, scores[turned], thresholds[turned]), report)
+    # The classifier's order is that of its scores, which have no names themselves.
+    of_model = label_report(frame[turned], y_score, thresholds, label_names=NAMES)
+    pd.testing.assert_frame_equal(of_model, report)
+    assert macro_f1_score(frame, decided[turned]) == macro_f1_score(frame, decided)
+    for score in (binary_crossentropy, skill_score, mean_average_precision, top_1_hit_rate):
+        assert score(frame, scores[turned]) == score(frame, scores)
+    same = paired_bootstrap("lrap", frame, scores, scores[turned], n_bootstrap=5)
+    assert same.difference == 0
+
+
+def test_columns_of_other_labels_are_refused():
+    y, y_score = predictions()
+    frame = pd.DataFrame(y, columns=NAMES)
+    scores = pd.DataFrame(y_score, columns=[*NAMES[:-1], "Shrot"])
+    for call in (binary_crossentropy, label_report, score_summary):
+        with pytest.raises(ValueError, match=r"y_score has .*'Shrot' is not .* mean 'Short'"):
+            call(frame, scores)
+    with pytest.raises(ValueError, match="y_pred has the labels"):
+        macro_f1_score(frame, scores >= 0.5)
+    with pytest.raises(ValueError, match="y_true has the labels"):
+        label_report(frame, y_score, label_names=[*NAMES[:-1], "Shrot"])
+    with pytest.raises(
+        ValueError, match=r"label_frequencies names 'Shrot', which is not a label.*'Short'"
+    ):
+        skill_score(frame, y_score, label_frequencies=scores.mean())
+
+
 # --- tables ---------------------------------------------------------------------------------------
 
 
 def test_report_takes_names_and_thresholds():
     y_true, y_score = predictions()
     frame = pd.DataFrame(y_true, columns=["Drama", "Comedy", "N/A", "War", "News", "Short"])
-    cuts = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    report = label_report(frame, y_score, cuts)
+    thresholds = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    report = label_report(frame, y_score, thresholds)
     assert report.index.tolist() == list(frame.columns)
-    assert report["threshold"].tolist() == cuts
-    assert report["predicted"].tolist() == (y_score >= cuts).sum(axis=0).tolist()
+    assert report["threshold"].tolist() == thresholds
+    assert report["predicted"].tolist() == (y_score >= thresholds).sum(axis=0).tolist()
+    by_name = label_report(frame, y_score, dict(zip(frame.columns, thresholds, strict=True)))
+    pd.testing.assert_frame_equal(by_name, report)
     frequency = frame["War"].mean()
     assert report.loc["War", "baseline_f1"] == pytest.approx(2 * frequency / (1 + frequency))
     with pytest.raises(ValueError, match=r"thresholds has shape \(2,\)"):
@@ -250,7 +481,7 @@ def test_summary_takes_decisions_of_any_rule():
         ([1, 0], [0.5, 0.5], r"y_true has shape \(2,\)"),
         ([[1, 0]], [[0.5]], r"y_score has shape \(1, 1\)"),
         ([[1, 0]], [[0.5, np.nan]], "nan in row 0, label 1"),
-        ([[1, 0]], [["a", "b"]], "must hold numbers"),
+        ([[1, 0]], [["a", "b"]], "must hold numbers, got 'a' in row 0, label 0"),
         ([[1, 2]], [[0.5, 0.5]], "holds .*2.* in row 0"),
         ([[1, 0]], [[2.0, -1.0]], "probabilities"),
         (np.zeros((0, 2)), np.zeros((0, 2)), "is empty"),
@@ -259,6 +490,23 @@ def test_summary_takes_decisions_of_any_rule():
 def test_wrong_input_is_named(y_true, y_score, message):
     with pytest.raises(ValueError, match=message):
         binary_crossentropy(y_true, y_score)
+
+
+def test_decisions_of_another_shape_are_not_broadcast():
+    y_true, y_score = predictions(10)
+    for wrong in (y_score[:, :1] >= 0.5, y_score[:1] >= 0.5):
+        for call in (macro_f1_score, lambda y, p: score_summary(y, y_score, p)):
+            with pytest.raises(ValueError, match=r"y_pred has shape .*expected \(10, 6\)"):
+                call(y_true, wrong)
+
+
+def test_nullable_scores_and_labels_are_numbers():
+    y_true, y_score = predictions(30)
+    expected = score_summary(y_true, y_score)
+    found = score_summary(
+        pd.DataFrame(y_true).astype("Int64"), pd.DataFrame(y_score).astype("Float64")
+    )
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_rankings_take_scores_of_any_scale():
@@ -298,6 +546,108 @@ def test_scorers_take_every_shape_of_predict_proba(make, n_labels):
     assert scores["skill"] == pytest.approx(skill_score(y, proba))
     wrong = y.ravel() != np.ravel(estimator.predict(X))
     assert scores["neg_hamming_loss"] == pytest.approx(-wrong.mean())
+
+
+@pytest.fixture(scope="module")
+def named():
+    """A table, its labels as a DataFrame, and a search over a classifier that knows their names."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = pd.DataFrame((X + rng.normal(size=(90, 3)) > [0, 0.5, 1]).astype(int), columns=list("abc"))
+    model = make_pipeline(FixedThresholdsClassifier(KNeighborsClassifier(), threshold=0.4))
+    search = GridSearchCV(model, {}, scoring=get_scorer("skill"), cv=2)
+    return X, y, search.fit(X, y)
+
+
+def test_scorers_put_the_columns_of_y_into_the_order_of_the_estimator(named):
+    X, y, model = named
+    names = [*SCORERS, "f1_micro", "accuracy", "roc_auc"]
+    expected = get_scorer(names)(model, X, y)
+    assert get_scorer(names)(model, X, y[["c", "a", "b"]]) == expected
+    assert get_scorer(names)(model, X, y.to_numpy()) == expected
+    for name in names:
+        assert get_scorer(name)(model, X, y[["b", "c", "a"]]) == expected[name]
+    assert model.score(X, y[["c", "a", "b"]]) == expected["skill"]
+    inner = model.best_estimator_
+    assert inner.score(X, y[["c", "a", "b"]]) == inner.score(X, y) == expected["accuracy"]
+    for call in (get_scorer("skill"), get_scorer(["f1_micro"]), lambda m, X, y: m.score(X, y)):
+        with pytest.raises(ValueError, match=r"expected \['a', 'b', 'c'\]: 'd' is not one of them"):
+            call(model, X, y.rename(columns={"c": "d"}))
+
+
+@pytestmark_unknown
+def test_scorers_leave_unknown_labels_out(named):
+    X, y, model = named
+    hidden = np.random.default_rng(1).random(y.shape) < 0.3
+    y_true = y.mask(hidden)
+    y_score = model.best_estimator_.predict_proba(X)
+    y_pred = model.best_estimator_.predict(X)
+    names = [*SCORERS, "f1_micro", "f1_macro", "f1_samples"]
+    scores = get_scorer(names)(model, X, y_true.astype("Int64"))
+    assert scores["skill"] == pytest.approx(skill_score(y_true, y_score))
+    assert scores["lrap"] == pytest.approx(mean_ranking_precision(y_true, y_score))
+    assert scores["f1_macro_defined"] == pytest.approx(macro_f1_score(y_true, y_pred))
+    known = ~hidden
+    assert scores["f1_micro"] == pytest.approx(sk.f1_score(y.to_numpy()[known], y_pred[known]))
+    wrong = (y.to_numpy() != y_pred)[known].mean()
+    assert scores["neg_hamming_loss"] == pytest.approx(-wrong)
+    assert get_scorer("f1_micro")(model, X, y_true) == scores["f1_micro"]
+    row = (y_true.eq(pd.DataFrame(y_pred, columns=y.columns)) | y_true.isna()).all(axis=1)
+    some = y_true.notna().any(axis=1)
+    assert model.best_estimator_.score(X, y_true) == pytest.approx(row[some].mean())
+    with pytest.raises(ValueError, match=r"'accuracy' cannot leave out the \d+ unknown.*f1_micro"):
+        get_scorer(["skill", "accuracy"])(model, X, y_true)
+
+
+def test_scorers_say_once_how_many_labels_are_unknown(named):
+    X, y, model = named
+    y_true = y.mask(np.eye(90, 3) == 1)
+    with pytest.warns(UnknownLabelWarning, match="3 of 270 labels in y are unknown") as caught:
+        get_scorer(["skill", "f1_micro", "neg_hamming_loss"])(model, X, y_true)
+    assert len(caught) == 1
+    with pytest.warns(UnknownLabelWarning, match="3 of 270 labels in y are unknown") as caught:
+        model.best_estimator_.score(X, y_true)
+    assert len(caught) == 1
+
+
+def test_searches_over_labels_some_of_which_are_unknown(named):
+    X, y, _ = named
+    hidden = y.mask(np.random.default_rng(1).random(y.shape) < 0.2)
+
+    class Filled(KNeighborsClassifier):
+        takes_unknown_labels = True
+
+        def fit(self, X, y):
+            return super().fit(X, np.nan_to_num(y).astype(int))
+
+    with pytest.warns(UnknownLabelWarning):
+        found = cross_validate(
+            Filled(), X, hidden, cv=MultiLabelStratifiedKFold(3), scoring=get_scorer(list(SCORERS))
+        )
+    assert all(np.isfinite(value).all() for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("neg_log_loss", "neg_binary_crossentropy"), ("d2_log_loss_score", "skill")],
+)
+def test_a_log_loss_of_classes_is_refused_because_it_rewards_certainty_of_everything(name, instead):
+    for names in (name, ["lrap", name]):
+        with pytest.raises(ValueError, match=f"{name}.* use '{instead}'"):
+            get_scorer(names)
+    y, _ = predictions(40)
+
+    class Saying(DummyClassifier):
+        def predict_proba(self, X):
+            return self.constant
+
+    good = Saying(constant=np.where(y == 1, 0.9, 0.1)).fit(y, y)
+    everything = Saying(constant=np.ones(y.shape)).fit(y, y)
+    with pytest.warns(
+        UserWarning, match="do not sum to one"
+    ):  # so scikit-learn notices, and goes on
+        assert sk.get_scorer(name)(everything, y, y) > sk.get_scorer(name)(good, y, y)
+    assert get_scorer(instead)(everything, y, y) < get_scorer(instead)(good, y, y)
 
 
 class Counting(DummyClassifier):

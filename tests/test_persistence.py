@@ -55,7 +55,7 @@ def test_models_load_here_and_in_other_processes(
             ),
         ).fit(X, colour_labels),
         "fixed": FixedThresholdsClassifier(
-            FrozenEstimator(fitted_classifier), thresholds={"green": 0.2}, min_labels=1
+            FrozenEstimator(fitted_classifier), threshold={"green": 0.2}, min_labels=1
         ).fit(X, colour_labels),
         "prefit": TunedThresholdsClassifierCV(fitted_classifier, cv="prefit", refit=False).fit(
             X, colour_labels
@@ -254,7 +254,7 @@ def test_the_card_says_what_matters(tmp_path, fitted_classifier, colour_labels):
         "| macro F1, test.csv | 0.25 |",
         "| skill ",
         "| model | label frequencies |",
-        "All cuts are 0.5.",
+        "All thresholds are 0.5.",
         "Fewer than 50 training images show",
         "sha256:",
     ]:

@@ -32,10 +32,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
 from skposter import FixedThresholdsClassifier, TunedThresholdsClassifierCV
+from skposter._labels.checks import check_labels
 from skposter.exceptions import LabelWarning
 from skposter.model_selection import MultiLabelStratifiedKFold
 from skposter.thresholds import apply_thresholds, choose_thresholds, objective_score
-from skposter.thresholds._cross_fitting import parts_to_hold_out
+from skposter.thresholds._cross_fitting import subsets_to_hold_out
 
 LINEAR = OneVsRestClassifier(LogisticRegression())
 NEIGHBOURS = KNeighborsClassifier()
@@ -174,7 +175,7 @@ def test_prefit_only_chooses_cuts(counting, numbered):
 
 def test_a_frozen_classifier_is_not_trained_again(counting, numbered):
     X, y = numbered
-    model = FixedThresholdsClassifier(FrozenEstimator(counting.fit(X, y)), thresholds=[0.3, 0.2])
+    model = FixedThresholdsClassifier(FrozenEstimator(counting.fit(X, y)), threshold=[0.3, 0.2])
     np.testing.assert_array_equal(model.fit(X, y).predict(X), X[:, 1:] >= [0.3, 0.2])
     assert Counting.fits == 1
 
@@ -194,15 +195,15 @@ def test_repeated_folds_do_not_give_a_row_away(counting, numbered):
         )
 
 
-def test_parts_stand_in_where_a_fold_holds_every_row():
-    labels = np.ones((7, 1), dtype=bool)
+def test_subsets_stand_in_where_a_fold_holds_every_row():
+    labels = check_labels(np.ones((7, 1)))
     rows, folds = np.arange(7), np.zeros(7, dtype=int)
-    assert np.bincount(parts_to_hold_out(labels, rows, folds)).tolist() == [2, 2, 1, 1, 1]
+    assert np.bincount(subsets_to_hold_out(labels, rows, folds)).tolist() == [2, 2, 1, 1, 1]
     twice = np.tile(rows, 2)
-    parts = parts_to_hold_out(np.tile(labels, (2, 1)), twice, np.repeat([0, 1], 7))
-    np.testing.assert_array_equal(parts[:7], parts[7:])
+    subsets = subsets_to_hold_out(labels[twice], twice, np.repeat([0, 1], 7))
+    np.testing.assert_array_equal(subsets[:7], subsets[7:])
     folds = np.array([0, 0, 1, 1, 1, 2, 2])
-    assert parts_to_hold_out(labels, rows, folds) is folds
+    assert subsets_to_hold_out(labels, rows, folds) is folds
 
 
 def test_one_held_out_row_has_no_cross_validated_score(counting, numbered):
@@ -292,7 +293,7 @@ def test_a_network_of_our_own(tiny_classifier, colour_images, colour_labels):
     assert model.cv_score_ > 0.8
     assert model.predict_proba(X).dtype == np.float32
     assert set(model.predict_labels(X[:5])[0]) <= {"red", "green", "blue"}
-    fixed = FixedThresholdsClassifier(FrozenEstimator(model.estimator_), thresholds={"red": 1.1})
+    fixed = FixedThresholdsClassifier(FrozenEstimator(model.estimator_), threshold={"red": 1.1})
     assert not fixed.fit(X, colour_labels).predict(X)[:, 0].any()
 
 
@@ -328,7 +329,7 @@ def test_grids_over_objectives_and_over_the_wrapped_classifier(table):
     assert search.best_params_["objective"] == "f1_micro"
     search = GridSearchCV(
         FixedThresholdsClassifier(NEIGHBOURS),
-        {"thresholds": [0.2, 0.5, {"Drama": 0.3}]},
+        {"threshold": [0.2, 0.5, {"Drama": 0.3}]},
         scoring="f1_micro",
         cv=2,
         error_score="raise",
@@ -405,11 +406,11 @@ def test_mistakes_are_found_before_training(counting, numbered):
         FixedThresholdsClassifier(counting).fit(X, y + 2)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         FixedThresholdsClassifier(counting).fit(X[:-1], y)
-    with pytest.raises(ValueError, match="thresholds has shape"):
-        FixedThresholdsClassifier(counting, thresholds=[0.1, 0.2, 0.3]).fit(X, y)
+    with pytest.raises(ValueError, match="threshold has shape"):
+        FixedThresholdsClassifier(counting, threshold=[0.1, 0.2, 0.3]).fit(X, y)
     named = pd.DataFrame(y, columns=["Drama", "Comedy"])
     with pytest.raises(ValueError, match=r"'Darma'.*Did you mean 'Drama'"):
-        FixedThresholdsClassifier(counting, thresholds={"Darma": 0.3}).fit(X, named)
+        FixedThresholdsClassifier(counting, threshold={"Darma": 0.3}).fit(X, named)
     with pytest.raises(TypeError, match=r"no parameter 'objectiv'. Did you mean 'objective'"):
         TunedThresholdsClassifierCV(counting, objectiv="f1_micro")
     assert Counting.fits == 0
@@ -423,19 +424,19 @@ def test_predicting_needs_a_fit(counting, numbered):
 
 def test_cuts_can_change_after_fit(table):
     X, y = table
-    model = FixedThresholdsClassifier(NEIGHBOURS, thresholds={"Comedy": 0.9}).fit(X, y)
+    model = FixedThresholdsClassifier(NEIGHBOURS, threshold={"Comedy": 0.9}).fit(X, y)
     assert model.thresholds_.tolist() == [0.5, 0.9, 0.5]
-    everything = model.set_params(thresholds=0.0).predict(X)
+    everything = model.set_params(threshold=0.0).predict(X)
     assert everything.all()
     with pytest.raises(ValueError, match="shape"):
-        model.set_params(thresholds=[0.1]).predict(X)
+        model.set_params(threshold=[0.1]).predict(X)
 
 
 def test_clones_pickles_and_diagrams(table):
     X, y = table
     for model in (
         TunedThresholdsClassifierCV(LINEAR, cv=2),
-        FixedThresholdsClassifier(LINEAR, thresholds={"Drama": 0.3}),
+        FixedThresholdsClassifier(LINEAR, threshold={"Drama": 0.3}),
     ):
         assert not hasattr(clone(model.fit(X, y)), "estimator_")
         copy = pickle.loads(pickle.dumps(model))

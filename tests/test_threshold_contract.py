@@ -1,4 +1,4 @@
-"""scikit-learn's own checks on the classifiers with cuts.
+"""scikit-learn's own checks on the classifiers with thresholds.
 
 They bring 1-D targets, so a class becomes a label here and the most probable label the predicted
 class; 2-D targets pass untouched.
@@ -9,11 +9,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.metrics import accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.multiclass import check_classification_targets
 
-from skposter import FixedThresholdsClassifier, TunedThresholdsClassifierCV
+from skposter import (
+    AveragingClassifier,
+    FixedThresholdsClassifier,
+    TunedThresholdsClassifierCV,
+)
 
 
 class ClassesAsLabels:
@@ -40,6 +45,11 @@ class ClassesAsLabels:
             return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return super().predict(X)
 
+    def score(self, X, y, sample_weight=None):
+        if getattr(self, "_one_class_a_row", False):
+            return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = True
@@ -55,8 +65,13 @@ class TunedOnClasses(ClassesAsLabels, TunedThresholdsClassifierCV):
     pass
 
 
+class AveragedOnClasses(ClassesAsLabels, AveragingClassifier):
+    pass
+
+
 CHECKED = [
     FixedOnClasses(KNeighborsClassifier(3)),
+    AveragedOnClasses(KNeighborsClassifier(3), 2),
     TunedOnClasses(KNeighborsClassifier(3), cv=2),
 ]
 
@@ -68,9 +83,11 @@ def expected_failures(estimator):
             "it wants probabilities below 1, and three neighbours may agree"
         ),
     }
+    if isinstance(estimator, AveragingClassifier):  # whose log-odds are finite
+        del failures["check_classifiers_multilabel_output_format_predict_proba"]
     if isinstance(estimator, TunedThresholdsClassifierCV):
-        failures["check_classifier_multioutput"] = "it wants cuts of 0.5, these are tuned"
-        failures["check_fit2d_1sample"] = "the splitter says that one row makes no two parts"
+        failures["check_classifier_multioutput"] = "it wants thresholds of 0.5, these are tuned"
+        failures["check_fit2d_1sample"] = "the splitter says that one row makes no two subsets"
     return failures
 
 

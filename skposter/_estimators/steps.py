@@ -13,15 +13,16 @@ def steps_inwards(model):
     """Yield a model, and what it wraps, from the outside in."""
     while model is not None and not isinstance(model, str):
         yield model
+        held = getattr(model, "__dict__", {})
         if hasattr(model, "steps"):
             model = model.steps[-1][1]
-        elif "estimators_" in vars(model):
+        elif len(held.get("estimators_", ())):
             model = model.estimators_[0]  # of several that were trained alike
         elif hasattr(model, "best_estimator_"):
             model = model.best_estimator_
         else:
             # FrozenEstimator answers for what it holds, and has no estimator_ of its own.
-            model = vars(model).get("estimator_", vars(model).get("estimator"))
+            model = held.get("estimator_", held.get("estimator"))
 
 
 def deciding(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit
 
 __all__ = ["mean_of_log_odds"]
 
@@ -31,9 +32,6 @@ def mean_of_log_odds(probabilities):
     >>> mean_of_log_odds([np.array([0.5, 0.1]), np.array([0.5, 0.9])])
     array([0.5, 0.5])
     """
-    total = 0.0
-    for p in probabilities:
-        p = np.clip(p.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
-        total = total + np.log(p) - np.log1p(-p)
-    mean = 1 / (1 + np.exp(-total / len(probabilities)))
+    clipped = (np.clip(p.astype(np.float64), _SMALLEST, 1 - _SMALLEST) for p in probabilities)
+    mean = expit(sum(map(logit, clipped)) / len(probabilities))
     return mean.astype(probabilities[0].dtype)

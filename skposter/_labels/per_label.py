@@ -6,21 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skposter._estimators.spelling import did_you_mean
+from skposter._labels.names import check_are_labels, value_by_name
 
 __all__ = ["combined_weights", "known_frequencies", "per_label", "positive_weights"]
 
 
 def per_label(value, label_names, *, default, what):
-    """Return a number, an array or a mapping of names as float64 `(n_labels,)`."""
-    names = label_names.tolist()
+    """Return a number, an array or a mapping of names as float64 `(n_labels,)`.
+
+    A pandas Series is such a mapping, unless its index only counts.
+    """
+    names = list(label_names)
+    value = value_by_name(value, names)
     if isinstance(value, Mapping):
-        unknown = [name for name in value if name not in names]
-        if unknown:
-            raise ValueError(
-                f"{what} names {unknown[0]!r}, which is not a label."
-                f"{did_you_mean(unknown[0], names)} Labels: {names}."
-            )
+        check_are_labels(value, names, what)
         value = [value.get(name, default) for name in names]
     array = np.asarray(value, dtype=np.float64)
     if array.shape not in ((), (len(names),)):

@@ -50,8 +50,13 @@ def label_scores(estimator, X, n_labels):
             f"{name}.predict_proba gives probabilities of shape {y_score.shape}, expected "
             f"(n_samples, {n_labels}): is it a multi-label classifier?"
         )
-    if not np.isfinite(y_score).all():
-        raise ValueError(f"{name}.predict_proba gives probabilities that are not finite.")
+    finite = np.isfinite(y_score)
+    if not finite.all():
+        row, label = np.argwhere(~finite)[0]
+        raise ValueError(
+            f"{name}.predict_proba gives {y_score[row, label]} in row {row}, label {label}, a "
+            "probability that is not finite."
+        )
     return y_score
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from skposter._estimators.user_warnings import warn_user
+from skposter._labels.checks import check_labels as _check_labels
+from skposter._labels.names import aligned_labels
+from skposter._labels.rare import warn_about_rare_labels
 from skposter._training.stored_images import as_indexable
-from skposter.exceptions import LabelWarning
 
 __all__ = [
     "aligned_labels",
@@ -16,14 +17,7 @@ __all__ = [
     "check_same_labels",
     "check_sample_weight",
     "warn_about_rare_labels",
-    "FEW_POSITIVES",
 ]
-
-FEW_POSITIVES = 10
-_HOW_TO_MAKE_Y = (
-    "Expected a 0/1 array or DataFrame of shape (n_samples, n_labels) with at least two labels; "
-    "sklearn.preprocessing.MultiLabelBinarizer makes one from lists of label names."
-)
 
 
 def check_images(X, *, image_shape=None):
@@ -88,7 +82,7 @@ def check_images(X, *, image_shape=None):
     return X
 
 
-def check_labels(y, *, n_samples=None, label_names=None):
+def check_labels(y, *, n_samples=None, label_names=None, unknown=False):
     """Return 0/1 labels as a float32 array, and their names.
 
     Parameters
@@ -98,7 +92,9 @@ def check_labels(y, *, n_samples=None, label_names=None):
     n_samples : int, default=None
         How many images there are.
     label_names : sequence, default=None
-        Names of the columns, instead of those of a DataFrame.
+        Names of the columns of an array; those of a DataFrame are put into this order.
+    unknown : bool, default=False
+        Whether NaN, None and ``pandas.NA`` are taken, as NaN.
 
     Returns
     -------
@@ -112,41 +108,21 @@ def check_labels(y, *, n_samples=None, label_names=None):
     ValueError
         If `y` is anything else.
     """
-    names = getattr(y, "columns", None) if label_names is None else label_names
-    array = _to_numeric_array(y)
-    if array.ndim != 2:
-        raise ValueError(f"y should be 2-D, got shape {array.shape}. {_HOW_TO_MAKE_Y}")
-    if array.shape[1] < 2:
+    if y is None:
         raise ValueError(
-            f"y has {array.shape[1]} label column(s); one column alone is binary classification. "
-            f"{_HOW_TO_MAKE_Y}"
+            "This MultiLabelImageClassifier estimator requires y to be passed, but the target y "
+            "is None. Expected zeros and ones of shape (n_samples, n_labels); "
+            "sklearn.preprocessing.MultiLabelBinarizer makes them from lists of label names."
         )
-    if array.shape[0] == 0:
-        raise ValueError(f"y has no rows. {_HOW_TO_MAKE_Y}")
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"Input y contains NaN or infinity (row {_first_row(~np.isfinite(array))}). "
-            f"{_HOW_TO_MAKE_Y}"
-        )
-    bad = (array != 0) & (array != 1)
-    if bad.any():
-        raise ValueError(
-            f"Unknown label type: y holds {array[bad][0]:g} in row {_first_row(bad)}, "
-            f"not 0 or 1. {_HOW_TO_MAKE_Y}"
-        )
-    if n_samples is not None and len(array) != n_samples:
+    labels = _check_labels(y, unknown=unknown, label_names=label_names, min_labels=2)
+    if n_samples is not None and len(labels) != n_samples:
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {n_samples} images and "
-            f"{len(array)} rows of y."
+            f"{len(labels)} rows of y."
         )
-    if names is None:
-        return array.astype(np.float32), np.arange(array.shape[1])
-    names = np.asarray(names)
-    if names.shape != (array.shape[1],):
-        raise ValueError(f"{len(names)} label_names for {array.shape[1]} columns of y.")
-    if len(set(names.tolist())) != len(names):
-        raise ValueError(f"Label names must differ, got {names.tolist()}.")
-    return array.astype(np.float32), names
+    if len(set(labels.names)) != len(labels.names):
+        raise ValueError(f"Label names must differ, got {labels.names}.")
+    return labels.to_numpy(np.float32), np.asarray(labels.names)
 
 
 def check_same_labels(names, known):
@@ -159,50 +135,6 @@ def check_same_labels(names, known):
             f"y has the labels {names.tolist()}, but training began with {known.tolist()}; labels "
             "and their order must stay."
         )
-
-
-def aligned_labels(y, label_names):
-    """Return a DataFrame with its columns in the order of `label_names`, anything else as it is.
-
-    Raises
-    ------
-    ValueError
-        If the columns are not those labels.
-    """
-    columns = getattr(y, "columns", None)
-    if columns is None or list(columns) == list(label_names):
-        return y
-    check_same_labels(np.sort(np.asarray(columns)), np.sort(label_names))
-    return y[list(label_names)]
-
-
-def _to_numeric_array(y):
-    if y is None:
-        raise ValueError(
-            "This MultiLabelImageClassifier estimator requires y to be passed, but the target y "
-            f"is None. {_HOW_TO_MAKE_Y}"
-        )
-    if sparse.issparse(y):
-        raise ValueError(f"y is sparse; pass y.toarray(). {_HOW_TO_MAKE_Y}")
-    try:
-        array = np.asarray(y)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"The rows of y differ in length. {_HOW_TO_MAKE_Y}") from error
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: y has dtype {array.dtype}.")
-    if array.dtype.kind not in "biuf":
-        try:
-            array = np.asarray(array, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Unknown label type: y holds {array.ravel()[:1].tolist()} of dtype "
-                f"{array.dtype}. {_HOW_TO_MAKE_Y}"
-            ) from error
-    return array
-
-
-def _first_row(mask):
-    return int(np.flatnonzero(mask.any(axis=1))[0])
 
 
 def check_sample_weight(sample_weight, n_samples, n_labels):
@@ -229,24 +161,3 @@ def check_sample_weight(sample_weight, n_samples, n_labels):
     if not weight.any():
         raise ValueError("sample_weight is zero everywhere: there is nothing to train on.")
     return weight
-
-
-def warn_about_rare_labels(y, label_names):
-    """Warn once, naming them, of labels that are constant or have fewer than ten positives."""
-    positives = y.sum(axis=0)
-    constant = (positives == 0) | (positives == len(y))
-    few = ~constant & (positives < FEW_POSITIVES)
-    parts = []
-    if constant.any():
-        parts.append(
-            "one value for every image, so that nothing can be learned: "
-            + ", ".join(str(name) for name in label_names[constant])
-        )
-    if few.any():
-        counted = zip(label_names[few], positives[few], strict=True)
-        parts.append(
-            f"fewer than {FEW_POSITIVES} positives: "
-            + ", ".join(f"{name} ({int(count)})" for name, count in counted)
-        )
-    if parts:
-        warn_user("Labels with " + "; with ".join(parts) + ".", LabelWarning)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skposter._labels.checks import check_indicator, find_label_names
+from skposter._labels.checks import check_finite_scores, check_indicator
+from skposter._labels.names import find_label_names
 from skposter._labels.probabilities import label_scores
-from skposter._labels.score_checks import check_finite_scores
 from skposter.display._label_grid import draw_label_grid
 from skposter.images import (
     PixelOptions,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skposter._labels.score_checks import check_probabilities
+from skposter._labels.checks import check_finite_scores, check_probabilities
+from skposter.exceptions import UnknownLabelWarning
 from skposter.metrics._scores import (
     check_both,
     row_crossentropy,
@@ -51,9 +53,10 @@ def paired_bootstrap(
         ``"binary_crossentropy"``, ``"lrap"`` or ``"top_1_hit"``, which are means over images and
         resampled at once; or a function of ``(y_true, scores)`` that returns a number, called for
         each draw and model.
-    y_true : array-like of shape (n_samples, n_labels)
-        The labels, 0/1.
-    scores_a, scores_b : array-like of shape (n_samples, n_labels)
+    y_true : array-like or DataFrame of shape (n_samples, n_labels)
+        The labels, 0/1; NaN where unknown. The metrics of this module leave those out; a function
+        of yours gets the NaN, where there are any, and booleans otherwise.
+    scores_a, scores_b : array-like or DataFrame of shape (n_samples, n_labels)
         What the metric takes: probabilities, or 0/1 decisions for a function such as
         :func:`macro_f1_score`.
     n_bootstrap : int, default=1000
@@ -93,20 +96,26 @@ def paired_bootstrap(
     >>> result.high < 0, result.probability
     (True, 0.0)
     """
-    y_true, scores_a = check_both(y_true, scores_a)
-    scores_b = check_both(y_true, scores_b)[1]
+    labels, scores_a = check_both(y_true, scores_a)
+    scores_b = check_finite_scores(scores_b, labels.shape, label_names=labels.names)
     if not isinstance(n_bootstrap, numbers.Integral) or n_bootstrap < 1:
         raise ValueError(f"n_bootstrap is a whole number from 1 up, got {n_bootstrap!r}.")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is between 0 and 1, got {confidence!r}.")
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
     if callable(metric):
-        score_a, score_b = float(metric(y_true, scores_a)), float(metric(y_true, scores_b))
-        differences = _differences_of_metric(metric, y_true, scores_a, scores_b, n_bootstrap, rng)
+        y_true = labels.positive if labels.known is None else labels.to_numpy()
+        with warnings.catch_warnings():
+            # Said once above; in each draw there are others.
+            warnings.simplefilter("ignore", UnknownLabelWarning)
+            score_a, score_b = float(metric(y_true, scores_a)), float(metric(y_true, scores_b))
+            differences = _differences_of_metric(
+                metric, y_true, scores_a, scores_b, n_bootstrap, rng
+            )
     elif metric in _ROW_SCORES:
-        rows_a, rows_b = _score_rows(metric, y_true, scores_a, scores_b)
-        score_a, score_b = float(rows_a.mean()), float(rows_b.mean())
-        differences = _mean_differences(rows_a - rows_b, n_bootstrap, rng)
+        rows_a, rows_b, weight = _score_rows(metric, labels, scores_a, scores_b)
+        score_a, score_b = (float(rows.sum() / weight.sum()) for rows in (rows_a, rows_b))
+        differences = _mean_differences(rows_a - rows_b, weight, n_bootstrap, rng)
     else:
         raise ValueError(
             f"metric is a function or one of {', '.join(_ROW_SCORES)}; got {metric!r}."
@@ -124,25 +133,30 @@ def paired_bootstrap(
     )
 
 
-def _score_rows(metric, y_true, scores_a, scores_b):
+def _score_rows(metric, labels, scores_a, scores_b):
+    """Return the sums of the scores of each image for both models, and of how many each is."""
     if metric == "binary_crossentropy":
-        scores_a, scores_b = check_probabilities(scores_a), check_probabilities(scores_b)
-    rows_a = _ROW_SCORES[metric](y_true, scores_a)
-    rows_b = _ROW_SCORES[metric](y_true, scores_b)
-    # Images without labels, which have no ranking to judge, have none for either model.
-    defined = ~np.isnan(rows_a)
-    if not defined.any():
-        raise ValueError(f"{metric} is undefined: no image has a label.")
-    return rows_a[defined], rows_b[defined]
+        rows_a, weight = row_crossentropy(labels, check_probabilities(scores_a))
+        rows_b = row_crossentropy(labels, check_probabilities(scores_b))[0]
+        why = "no label is known"
+    else:
+        rows_a, rows_b = (_ROW_SCORES[metric](labels, scores) for scores in (scores_a, scores_b))
+        # Images without labels, which have no ranking to judge, have none for either model.
+        weight, why = (~np.isnan(rows_a)).astype(int), "no image has a label"
+    judged = weight > 0
+    if not judged.any():
+        raise ValueError(f"{metric} is undefined: {why}.")
+    return rows_a[judged], rows_b[judged], weight[judged]
 
 
-def _mean_differences(difference, n_bootstrap, rng):
+def _mean_differences(difference, weight, n_bootstrap, rng):
     n = len(difference)
     draws_at_once = max(1, _BLOCK // n)
     found = []
     for start in range(0, n_bootstrap, draws_at_once):
         size = min(draws_at_once, n_bootstrap - start)
-        found.append(difference[rng.randint(n, size=(size, n))].mean(axis=1))
+        rows = rng.randint(n, size=(size, n))
+        found.append(difference[rows].sum(axis=1) / weight[rows].sum(axis=1))
     return np.concatenate(found)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from skposter._labels.checks import find_label_names
-from skposter._labels.score_checks import check_probabilities
+from skposter._labels.checks import check_indicator
+from skposter._labels.decisions import count_decisions, f1, hamming_loss
+from skposter._labels.names import aligned_labels, find_label_names
+from skposter._labels.per_label import per_label
 from skposter.metrics._scores import (
     EPSILON,
     check_both,
-    check_decisions,
     constant_scores,
+    crossentropy,
     label_average_precision,
     label_roc_auc,
-    row_crossentropy,
-    row_f1,
     row_ranking_precision,
     row_top_1_hit,
 )
@@ -43,29 +43,40 @@ def label_report(y_true, y_score, thresholds=0.5, *, label_names=None):
     Parameters
     ----------
     y_true : array-like or DataFrame of shape (n_samples, n_labels)
-        The labels, 0/1.
-    y_score : array-like of shape (n_samples, n_labels)
+        The labels, 0/1; NaN where unknown.
+    y_score : array-like or DataFrame of shape (n_samples, n_labels)
         Scores, higher for likelier.
-    thresholds : float or array-like of shape (n_labels,), default=0.5
-        A label is predicted where the score reaches it.
+    thresholds : float, array-like of shape (n_labels,) or mapping, default=0.5
+        A label is predicted where the score reaches it. A mapping, or a Series, goes from names to
+        thresholds; labels that it does not name keep 0.5.
     label_names : sequence of str, default=None
-        Names of the rows; by default the columns of `y_true`, or numbers.
+        Names of the rows, in the order of the columns of `y_score`, such as ``label_names_`` of a
+        classifier. By default the columns of `y_true`, or numbers. Where both are known, `y_true`
+        is put into this order.
 
     Returns
     -------
     report : DataFrame, indexed by label
-        - ``support``: images with the label; ``frequency``: their share, which is also the average
-          precision that scores without information reach.
+        - ``support``: images with the label; ``frequency``: their share of those whose label is
+          known, which is also the average precision that scores without information reach.
         - ``average_precision``, ``roc_auc``: of the scores, whatever the threshold.
         - ``threshold``, ``predicted`` (images it lets through), ``precision``, ``recall``, ``f1``.
         - ``baseline_f1``: that of predicting the label for every image, 2 p / (1 + p) at frequency
           p. An F1 below it is worse than no model.
-        - ``undefined``: why scores are NaN, ``"no positives"`` or ``"no negatives"``, else empty.
+        - ``undefined``: why scores are NaN, ``"no positives"``, ``"no negatives"`` or ``"unknown"``
+          (of every image), else empty.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or the columns of `y_true`, of `y_score` and `label_names` are not the
+        same labels.
 
     Notes
     -----
     Without positives all scores are NaN; without negatives the two rankings are. Precision is NaN
-    where nothing is predicted.
+    where nothing is predicted. Where a label is unknown, an image counts in no column of its row;
+    a warning says how many.
 
     Examples
     --------
@@ -83,33 +94,32 @@ def label_report(y_true, y_score, thresholds=0.5, *, label_names=None):
     """
     import pandas as pd
 
-    names = find_label_names(y_true, np.shape(y_true)[-1], label_names)
-    y_true, y_score = check_both(y_true, y_score)
-    n, n_labels = y_true.shape
-    cuts = np.asarray(thresholds, dtype=float)
-    if cuts.shape not in ((), (n_labels,)):
-        raise ValueError(
-            f"thresholds has shape {cuts.shape}, expected a number or one for each of {n_labels} "
-            "labels."
-        )
-    y_pred = y_score >= cuts
-    support, predicted = y_true.sum(axis=0), y_pred.sum(axis=0)
-    hits = (y_true & y_pred).sum(axis=0)
+    if label_names is not None:
+        label_names = find_label_names(y_true, np.shape(y_true)[-1], label_names)
+        y_true = aligned_labels(y_true, label_names, "y_true")
+        y_score = aligned_labels(y_score, label_names, "y_score")
+    labels, y_score = check_both(y_true, y_score)
+    names = label_names or labels.names
+    thresholds = per_label(thresholds, names, default=0.5, what="thresholds")
+    hits, predicted, support = count_decisions(labels, y_score >= thresholds, axis=0)
+    n_known = labels.n_known
     positives = np.where(support > 0, support, np.nan)
     return pd.DataFrame(
         {
             "support": support,
-            "frequency": support / n,
-            "average_precision": label_average_precision(y_true, y_score),
-            "roc_auc": label_roc_auc(y_true, y_score),
-            "threshold": np.broadcast_to(cuts, n_labels),
+            "frequency": labels.frequencies,
+            "average_precision": label_average_precision(labels, y_score),
+            "roc_auc": label_roc_auc(labels, y_score),
+            "threshold": thresholds,
             "predicted": predicted,
             "precision": hits / np.where((predicted > 0) & (support > 0), predicted, np.nan),
             "recall": hits / positives,
             "f1": 2 * hits / (positives + predicted),
-            "baseline_f1": 2 * positives / (n + positives),
+            "baseline_f1": 2 * positives / (n_known + positives),
             "undefined": np.select(
-                [support == 0, support == n], ["no positives", "no negatives"], default=""
+                [n_known == 0, support == 0, support == n_known],
+                ["unknown", "no positives", "no negatives"],
+                default="",
             ),
         },
         index=pd.Index(names, name="label"),
@@ -121,13 +131,14 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples, n_labels)
-        The labels, 0/1.
-    y_score : array-like of shape (n_samples, n_labels)
-        Probabilities.
-    y_pred : array-like of shape (n_samples, n_labels), default=None
+    y_true : array-like or DataFrame of shape (n_samples, n_labels)
+        The labels, 0/1; NaN where unknown.
+    y_score : array-like or DataFrame of shape (n_samples, n_labels)
+        Probabilities. The columns of a DataFrame are put into the order of those of `y_true`, here
+        and below.
+    y_pred : array-like or DataFrame of shape (n_samples, n_labels), default=None
         The predicted labels, 0/1, by whatever rule. None means ``y_score >= 0.5``.
-    label_frequencies : array-like of shape (n_labels,), default=None
+    label_frequencies : array-like or Series of shape (n_labels,), default=None
         Frequencies in the training data, ``y_train.mean(axis=0)``. None takes those of `y_true`.
     min_positives : int, default=1
         How many positives a label needs to count in the means over labels.
@@ -137,7 +148,8 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
     summary : DataFrame
         Columns ``model`` and ``label frequencies``; one row a score:
 
-        - ``binary_crossentropy``, ``skill``: of the probabilities; see :func:`skill_score`.
+        - ``binary_crossentropy``, ``skill``: of the probabilities. Skill is D2, the share of the
+          label frequencies' cross-entropy that the model removes; see :func:`skill_score`.
         - ``lrap``: label ranking average precision.
         - ``top_1_hit``: images whose likeliest label is right.
         - ``mean_average_precision``, ``roc_auc``: means over labels with `min_positives` positives
@@ -146,6 +158,11 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
           mean is over labels with `min_positives` positives.
         - ``labels_per_image``: how many are predicted.
         - ``labels_scored``: how many labels the means over labels count.
+
+    Raises
+    ------
+    ValueError
+        If a score is not a probability, shapes differ, or columns are not the same labels.
 
     Notes
     -----
@@ -156,7 +173,8 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
     micro F1. So a model at 0.5 can lose to them, and often does.
 
     Images without labels do not count in ``lrap`` and ``top_1_hit``, those without labels, true or
-    predicted, not in ``f1_samples``.
+    predicted, not in ``f1_samples``. Unknown labels count in no row but ``labels_per_image``; a
+    warning says how many there are.
 
     Examples
     --------
@@ -172,23 +190,30 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
     """
     import pandas as pd
 
-    y_true, y_score = check_both(y_true, y_score)
-    y_score = check_probabilities(y_score)
-    y_pred = check_decisions(y_true, y_score >= 0.5 if y_pred is None else y_pred)[1]
-    constant = constant_scores(y_true, label_frequencies)
-    frequent = np.broadcast_to(_most_frequent(constant[0]), y_true.shape)
-    positives = y_true.sum(axis=0)
+    labels, y_score = check_both(y_true, y_score, probabilities=True)
+    if y_pred is None:
+        y_pred = y_score >= 0.5
+    else:
+        y_pred = check_indicator(y_pred, "y_pred", label_names=labels.names)
+        if y_pred.shape != labels.shape:
+            raise ValueError(
+                f"y_pred has shape {y_pred.shape}, expected {labels.shape}, as y_true."
+            )
+    constant = constant_scores(labels, label_frequencies)
+    frequent = np.broadcast_to(_most_frequent(constant[0]), labels.shape)
+    positives = labels.positive.sum(axis=0)
     counted = positives >= max(1, min_positives)
-    ranked = counted & (positives < len(y_true))
+    ranked = counted & (positives < labels.n_known)
+    everything = np.ones(labels.shape, dtype=bool)
     summary = pd.DataFrame(
         {
             "model": {
-                **_score_probabilities(y_true, y_score, ranked),
-                **_score_decisions(y_true, y_pred, y_pred, y_pred, counted),
+                **_score_probabilities(labels, y_score, ranked),
+                **_score_decisions(labels, y_pred, y_pred, y_pred, counted),
             },
             "label frequencies": {
-                **_score_probabilities(y_true, constant, ranked),
-                **_score_decisions(y_true, frequent, np.ones_like(y_true), constant > 0.5, counted),
+                **_score_probabilities(labels, constant, ranked),
+                **_score_decisions(labels, frequent, everything, constant > 0.5, counted),
             },
         }
     )
@@ -199,25 +224,22 @@ def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_p
     return summary.loc[_ROWS]
 
 
-def _score_probabilities(y_true, y_score, ranked):
+def _score_probabilities(labels, y_score, ranked):
     return {
-        "binary_crossentropy": row_crossentropy(y_true, y_score).mean(),
-        "lrap": _mean(row_ranking_precision(y_true, y_score)),
-        "top_1_hit": _mean(row_top_1_hit(y_true, y_score)),
-        "mean_average_precision": _mean(label_average_precision(y_true, y_score)[ranked]),
-        "roc_auc": _mean(label_roc_auc(y_true, y_score)[ranked]),
+        "binary_crossentropy": crossentropy(labels, y_score),
+        "lrap": _mean(row_ranking_precision(labels, y_score)),
+        "top_1_hit": _mean(row_top_1_hit(labels, y_score)),
+        "mean_average_precision": _mean(label_average_precision(labels, y_score)[ranked]),
+        "roc_auc": _mean(label_roc_auc(labels, y_score)[ranked]),
     }
 
 
-def _score_decisions(y_true, for_micro, for_macro, for_hamming, counted):
-    hits = (y_true & for_micro).sum()
-    label_hits = (y_true & for_macro).sum(axis=0)
-    label_sizes = y_true.sum(axis=0) + for_macro.sum(axis=0)
+def _score_decisions(labels, for_micro, for_macro, for_hamming, counted):
     return {
-        "f1_micro": 2 * hits / max(y_true.sum() + for_micro.sum(), 1),
-        "f1_macro": _mean((2 * label_hits / np.maximum(label_sizes, 1))[counted]),
-        "f1_samples": _mean(row_f1(y_true, for_micro)),
-        "hamming_loss": (y_true != for_hamming).mean(),
+        "f1_micro": float(f1(labels, for_micro)),
+        "f1_macro": _mean(f1(labels, for_macro, axis=0)[counted]),
+        "f1_samples": _mean(f1(labels, for_micro, axis=1, empty=np.nan)),
+        "hamming_loss": hamming_loss(labels, for_hamming),
         "labels_per_image": for_micro.sum(axis=1).mean(),
     }
 

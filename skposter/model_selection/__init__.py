@@ -7,13 +7,13 @@ state stays as it was.
 
 from __future__ import annotations
 
+from skposter.model_selection._assignment import assign_labels  # noqa: F401, for thresholds
 from skposter.model_selection._near_duplicates import near_duplicate_groups
 from skposter.model_selection._splitters import (
     MultiLabelStratifiedKFold,
     MultiLabelStratifiedShuffleSplit,
     RepeatedMultiLabelStratifiedKFold,
 )
-from skposter.model_selection._stratification import deal  # noqa: F401, for thresholds
 from skposter.model_selection._train_test import (
     label_deviation,
     multilabel_train_test_split,

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, ShuffleSplit
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from skposter._labels.checks import check_indicator, find_label_names
-from skposter.exceptions import LabelWarning
-from skposter.model_selection._stratification import deal
+from skposter._labels.checks import check_labels
+from skposter._labels.rare import warn_about_labels_missing_from_subsets
+from skposter._labels.unknown import warn_about_unknown_labels
+from skposter.model_selection._assignment import assign_labels
 
 
 class MultiLabelStratifiedKFold(BaseCrossValidator):
     """K folds in which every label is about as frequent as in all rows.
 
-    Fold sizes differ by at most one row. With ``groups`` they differ by as little as moving whole
-    groups allows, and no group is in two folds.
+    Fold sizes differ by at most one row. With ``groups`` no group is in two folds, and no exchange
+    of groups between two folds would make these two more equal.
 
     Parameters
     ----------
@@ -40,9 +40,11 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
     Notes
     -----
     A :class:`~skposter.exceptions.LabelWarning` names the labels with fewer positives than folds:
-    some folds cannot have them.
+    some folds cannot have them. Unknown labels (NaN in `y`) are spread like a label of their own,
+    which keeps the frequencies among the known; an
+    :class:`~skposter.exceptions.UnknownLabelWarning` says how many there are.
 
-    Rows are dealt by iterative stratification [1]_. Under scikit-learn's metadata routing the
+    Rows are assigned by iterative stratification [1]_. Under scikit-learn's metadata routing the
     splitter asks for ``groups`` by itself, as ``GroupKFold`` does.
 
     References
@@ -93,14 +95,14 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
         return self.n_splits
 
     def split(self, X, y=None, groups=None):
-        """Yield the row numbers of each fold's training and test part.
+        """Yield the row numbers of each fold's training and test rows.
 
         Parameters
         ----------
         X : array-like of length n_samples
             Paths or images; only the length is used.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown.
         groups : array-like of shape (n_samples,), default=None
             Rows with the same value stay in the same fold.
 
@@ -116,7 +118,7 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
             groups.
         """
         labels, groups = check_rows(X, y, groups, self.n_splits)
-        warn_of_rare_labels(y, labels, self.n_splits, "folds")
+        warn_about_labels(labels, self.n_splits, "folds")
         # A fixed seed is what makes shuffle=False depend on the labels alone.
         rng = local_rng(self.random_state if self.shuffle else 0)
         yield from _folds(labels, groups, self.n_splits, rng)
@@ -169,14 +171,14 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
         return self.n_splits * self.n_repeats
 
     def split(self, X, y=None, groups=None):
-        """Yield the row numbers of each training and test part, repetition by repetition.
+        """Yield the row numbers of each split's training and test rows, repetition by repetition.
 
         Parameters
         ----------
         X : array-like of length n_samples
             Paths or images; only the length is used.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown.
         groups : array-like of shape (n_samples,), default=None
             Rows with the same value stay in the same fold.
 
@@ -186,14 +188,14 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
         test : ndarray of int, ascending
         """
         labels, groups = check_rows(X, y, groups, self.n_splits)
-        warn_of_rare_labels(y, labels, self.n_splits, "folds")
+        warn_about_labels(labels, self.n_splits, "folds")
         rng = local_rng(self.random_state)
         for _ in range(self.n_repeats):
             yield from _folds(labels, groups, self.n_splits, rng)
 
 
 class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
-    """Random splits into a training and a test part with about the same label frequencies.
+    """Random splits into training and test rows with about the same label frequencies.
 
     Parameters
     ----------
@@ -228,14 +230,14 @@ class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
     __metadata_request__split = {"groups": True}
 
     def split(self, X, y=None, groups=None):
-        """Yield the row numbers of each split's training and test part.
+        """Yield the row numbers of each split's training and test rows.
 
         Parameters
         ----------
         X : array-like of length n_samples
             Paths or images; only the length is used.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown.
         groups : array-like of shape (n_samples,), default=None
             Rows with the same value stay on the same side.
 
@@ -245,7 +247,7 @@ class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
         test : ndarray of int, in random order
         """
         labels, groups = check_rows(X, y, groups, 2)
-        warn_of_rare_labels(y, labels, 2, "parts")
+        warn_about_labels(labels, 2, "subsets")
         rng = local_rng(self.random_state)
         for _ in range(self.n_splits):
             train, test = train_test_rows(labels, groups, self.test_size, self.train_size, 0.1, rng)
@@ -253,27 +255,29 @@ class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
 
 
 def _folds(labels, groups, n_splits, rng):
-    fold = deal(labels, np.full(n_splits, 1 / n_splits), rng, groups)
+    fold = assign_labels(labels, np.full(n_splits, 1 / n_splits), rng, groups)
     rows = np.arange(len(labels))
     for number in range(n_splits):
         yield rows[fold != number], rows[fold == number]
 
 
 def train_test_rows(labels, groups, test_size, train_size, default_test_size, rng):
+    """Return the row numbers, ascending, of one split."""
     if test_size is None and train_size is None:
         test_size = default_test_size
     n_samples = len(labels)
     # scikit-learn's rules and messages for sizes, from its public splitter.
     sizer = ShuffleSplit(n_splits=1, test_size=test_size, train_size=train_size, random_state=0)
-    sizes = [len(part) for part in next(sizer.split(np.empty(n_samples)))]
+    sizes = [len(rows) for rows in next(sizer.split(np.empty(n_samples)))]
     if sum(sizes) < n_samples:
         sizes.append(n_samples - sum(sizes))
-    part = deal(labels, np.array(sizes) / n_samples, rng, groups)
-    return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+    subset = assign_labels(labels, np.array(sizes) / n_samples, rng, groups)
+    return np.flatnonzero(subset == 0), np.flatnonzero(subset == 1)
 
 
-def check_rows(X, y, groups, n_parts):
-    labels = check_indicator(y)
+def check_rows(X, y, groups, n_subsets):
+    """Return labels and groups that belong to X and are enough for so many subsets."""
+    labels = check_labels(y, unknown=True)
     check_consistent_length(X, labels, groups)
     if groups is not None:
         groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
@@ -281,27 +285,19 @@ def check_rows(X, y, groups, n_parts):
             raise ValueError(f"groups has shape {groups.shape}, expected (n_samples,).")
     for what, number in (
         ("rows", len(labels)),
-        ("groups", n_parts if groups is None else len(np.unique(groups))),
+        ("groups", n_subsets if groups is None else len(np.unique(groups))),
     ):
-        if number < n_parts:
-            raise ValueError(f"Cannot make {n_parts} parts of {number} {what}.")
+        if number < n_subsets:
+            raise ValueError(f"Cannot make {n_subsets} subsets of {number} {what}.")
     return labels, groups
 
 
-def warn_of_rare_labels(y, labels, n_parts, what):
-    positives = labels.sum(axis=0)
-    rare = np.flatnonzero(positives < n_parts)
-    if len(rare):
-        names = find_label_names(y, labels.shape[1])
-        listed = ", ".join(f"{names[label]} ({positives[label]})" for label in rare)
-        warnings.warn(
-            f"Labels with fewer positives than the {n_parts} {what}, so that some have none: "
-            f"{listed}.",
-            LabelWarning,
-            stacklevel=3,
-        )
+def warn_about_labels(labels, n_subsets, what):
+    """Warn the caller's caller of labels that some subsets cannot have, and of unknown ones."""
+    warn_about_labels_missing_from_subsets(labels, n_subsets, what)
+    warn_about_unknown_labels(labels)
 
 
 def local_rng(random_state):
-    # For None, check_random_state would hand out NumPy's global generator.
+    """Return a generator; for None, ``check_random_state`` would hand out NumPy's global one."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -5,38 +5,29 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 
-from skposter._labels.checks import check_indicator, find_label_names
-from skposter.model_selection._near_duplicates import near_duplicate_groups
+from skposter._labels.checks import check_labels
+from skposter._labels.names import find_label_names
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.model_selection._splitters import (
-    MultiLabelStratifiedKFold,
-    MultiLabelStratifiedShuffleSplit,
-    RepeatedMultiLabelStratifiedKFold,
     check_rows,
     local_rng,
     train_test_rows,
-    warn_of_rare_labels,
+    warn_about_labels,
 )
 
-__all__ = [
-    "MultiLabelStratifiedKFold",
-    "MultiLabelStratifiedShuffleSplit",
-    "RepeatedMultiLabelStratifiedKFold",
-    "label_deviation",
-    "multilabel_train_test_split",
-    "near_duplicate_groups",
-    "stratified_holdout",
-]
+__all__ = ["label_deviation", "multilabel_train_test_split", "stratified_holdout"]
 
 
 def stratified_holdout(y, test_size=0.1, random_state=None, *, groups=None):
     """Return one split into training and test rows that keeps label frequencies.
 
-    It needs two rows, whatever their labels, and warns of nothing: labels may be constant.
+    It needs two rows, whatever their labels, and warns of nothing: labels may be constant, or
+    unknown.
 
     Parameters
     ----------
     y : array-like or DataFrame of shape (n_samples, n_labels)
-        The labels, 0/1.
+        The labels, 0/1; NaN where unknown.
     test_size : float or int, default=0.1
         Share or number of test rows; a share is rounded up, so there is at least one.
     random_state : int, RandomState instance or None, default=None
@@ -68,7 +59,7 @@ def stratified_holdout(y, test_size=0.1, random_state=None, *, groups=None):
 def multilabel_train_test_split(
     *arrays, test_size=None, train_size=None, random_state=None, stratify=None, groups=None
 ):
-    """Split arrays into random training and test parts with about the same label frequencies.
+    """Split arrays into random training and test subsets with about the same label frequencies.
 
     scikit-learn's ``train_test_split`` for multi-label targets. The labels to stratify by are the
     last array, which is where ``y`` stands in ``multilabel_train_test_split(X, y)``.
@@ -76,8 +67,8 @@ def multilabel_train_test_split(
     Parameters
     ----------
     *arrays : array-likes of length n_samples
-        Paths, images (lazy ones stay lazy), DataFrames, lists. The last is the labels, 0/1 of shape
-        `(n_samples, n_labels)`, unless `stratify` is given.
+        Paths, images (lazy ones stay lazy), DataFrames, lists. The last is the labels, 0/1 (NaN
+        where unknown) of shape `(n_samples, n_labels)`, unless `stratify` is given.
     test_size : float, int or None, default=None
         Share or number of test rows. None means what `train_size` leaves, or 0.25.
     train_size : float, int or None, default=None
@@ -92,12 +83,12 @@ def multilabel_train_test_split(
     Returns
     -------
     splitting : list, of length 2 * len(arrays)
-        Training and test part of each array, rows in random order.
+        Training and test subset of each array, rows in random order.
 
     Raises
     ------
     ValueError
-        If the lengths differ, the labels are not 0/1 of shape `(n_samples, n_labels)`, or a part
+        If the lengths differ, the labels are not 0/1 of shape `(n_samples, n_labels)`, or a subset
         would be empty.
 
     Examples
@@ -116,20 +107,20 @@ def multilabel_train_test_split(
     arrays = indexable(*arrays)
     y = arrays[-1] if stratify is None else stratify
     labels, groups = check_rows(arrays[0], y, groups, 2)
-    warn_of_rare_labels(y, labels, 2, "parts")
+    warn_about_labels(labels, 2, "subsets")
     rng = local_rng(random_state)
     train, test = train_test_rows(labels, groups, test_size, train_size, 0.25, rng)
     train, test = rng.permutation(train), rng.permutation(test)
-    return [_safe_indexing(array, part) for array in arrays for part in (train, test)]
+    return [_safe_indexing(array, rows) for array in arrays for rows in (train, test)]
 
 
 def label_deviation(y, splits, *, label_names=None):
-    """Tell how far label frequencies in the test part of each split are off.
+    """Tell how far label frequencies in the test rows of each split are off.
 
     Parameters
     ----------
     y : array-like or DataFrame of shape (n_samples, n_labels)
-        The labels, 0/1.
+        The labels, 0/1; NaN where unknown.
     splits : iterable of (train, test)
         Row numbers, as ``cv.split(X, y)`` yields them.
     label_names : sequence of str, default=None
@@ -138,8 +129,9 @@ def label_deviation(y, splits, *, label_names=None):
     Returns
     -------
     deviation : DataFrame of shape (n_splits, n_labels)
-        Label frequency in the test part, divided by that in all rows, minus one: 0 is perfect, -1
-        means that the label is missing. NaN where no row has the label.
+        Label frequency in the test rows, divided by that in all rows, minus one: 0 is perfect, -1
+        means that the label is missing. NaN where no row has the label. Frequencies are those among
+        the rows whose label is known.
 
     Examples
     --------
@@ -154,9 +146,10 @@ def label_deviation(y, splits, *, label_names=None):
     """
     import pandas as pd
 
-    labels = check_indicator(y)
-    overall = labels.mean(axis=0)
+    labels = check_labels(y, unknown=True)
+    warn_about_unknown_labels(labels)
+    overall = labels.frequencies
     overall[overall == 0] = np.nan
-    rows = [labels[test].mean(axis=0) / overall - 1 for _, test in splits]
+    rows = [labels[test].frequencies / overall - 1 for _, test in splits]
     columns = find_label_names(y, labels.shape[1], label_names)
     return pd.DataFrame(rows, columns=columns).rename_axis(index="split")

@@ -13,6 +13,7 @@ import numpy as np
 
 from skposter._estimators.steps import deciding, learned
 from skposter._estimators.versions import library_versions
+from skposter._labels.rare import SOME_POSITIVES, rare_labels
 from skposter._version import __version__
 
 __all__ = ["model_card"]
@@ -163,8 +164,8 @@ def _validation_table(classifier, last):
         if not math.isnan(summary.loc[name, "model"])
     ]
     return [
-        f"On the {len(y_val)} images set aside in training, which early stopping and cuts may "
-        "have been chosen on, beside what the label frequencies alone reach:",
+        f"On the {len(y_val)} images set aside in training, which early stopping and thresholds "
+        "may have been chosen on, beside what the label frequencies alone reach:",
         "",
         "| score | model | label frequencies |",
         "|---|---:|---:|",
@@ -179,14 +180,14 @@ def _decisions(model):
     lines = [
         "## Decisions",
         "",
-        f"A label is predicted where its probability reaches its cut ({_rule(last)}).",
+        f"A label is predicted where its probability reaches its threshold ({_rule(last)}).",
     ]
     if last.min_labels:
-        lines[-1] += f" Images below all cuts get their {last.min_labels} likeliest labels."
+        lines[-1] += f" Images below all thresholds get their {last.min_labels} likeliest labels."
     if (thresholds == thresholds[0]).all():
-        return "\n".join([*lines, f"All cuts are {thresholds[0]:.4g}."])
+        return "\n".join([*lines, f"All thresholds are {thresholds[0]:.4g}."])
     rows = [f"| {_text(n)} | {t:.4g} |" for n, t in zip(names, thresholds, strict=True)]
-    return "\n".join([*lines, "", "| label | cut |", "|---|---:|", *rows])
+    return "\n".join([*lines, "", "| label | threshold |", "|---|---:|", *rows])
 
 
 def _rule(last):
@@ -202,7 +203,7 @@ def _rule(last):
 def _limits(model):
     counts = learned(model).training_summary_["label_counts"]
     names = learned(model).label_names_.tolist()
-    rare = [_text(n) for n, count in zip(names, counts, strict=True) if count < 50]
+    rare = [_text(name) for name, _ in rare_labels(counts, names, SOME_POSITIVES)]
     lines = [
         "## Limits",
         "",
@@ -211,7 +212,9 @@ def _limits(model):
     ]
     if rare:
         shown = ", ".join(rare[:20]) + (", ..." if len(rare) > 20 else "")
-        lines.append(f"- Fewer than 50 training images show: {shown}. Expect little of these.")
+        lines.append(
+            f"- Fewer than {SOME_POSITIVES} training images show: {shown}. Expect little of these."
+        )
     return "\n".join(lines)
 
 

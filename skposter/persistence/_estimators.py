@@ -170,7 +170,7 @@ def _restore_frozen(node, arrays, where):
     return FrozenEstimator(restore(inner, arrays, f"{where}.estimator"))
 
 
-_LEARNED = ("thresholds_", "best_score_", "cv_score_", "cv_results_")
+_LEARNED = ("thresholds_", "fold_thresholds_", "best_score_", "cv_score_", "cv_results_")
 _NAMES = ("n_features_in_", "feature_names_in_")
 
 
@@ -217,7 +217,8 @@ def _restore_wrapper(kind, node, arrays, where):
     model.label_names_ = restored_names(names, where)
     model.classes_ = np.tile([0, 1], (len(names), 1))
     for name, value in values.items():
-        setattr(model, name, _restored_value(name, as_python(value, f"{where}: {name}"), where))
+        value = as_python(value, f"{where}: {name}")
+        setattr(model, name, _restored_value(name, value, len(names), where))
     prefix = f"{where}.cv_results/"
     results = [name for name in arrays if name.startswith(prefix)]
     if results:
@@ -269,10 +270,12 @@ def _finite_or_none(value):
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _restored_value(name, value, where):
+def _restored_value(name, value, n_labels, where):
     try:
         if name == "thresholds_":
             return np.asarray(value, dtype=np.float64)
+        if name == "fold_thresholds_":
+            return np.asarray(value, dtype=np.float64).reshape(-1, n_labels)
         if name == "feature_names_in_":
             return np.asarray(value, dtype=object)
         if name == "n_features_in_":

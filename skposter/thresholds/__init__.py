@@ -9,20 +9,22 @@ needs TensorFlow.
 
 from __future__ import annotations
 
-from skposter.thresholds._base import ThresholdsClassifier  # noqa: F401, for averaging
+from skposter.thresholds._base import (  # noqa: F401, for other classifiers
+    LabelPredictionsMixin,
+    ThresholdsClassifier,
+)
+from skposter.thresholds._choosing import choose_thresholds
 from skposter.thresholds._classifiers import (
     FixedThresholdsClassifier,
     TunedThresholdsClassifierCV,
 )
-from skposter.thresholds._objectives import objective_score, parse_objective  # noqa: F401
-from skposter.thresholds._predict_mixin import LabelPredictionsMixin  # noqa: F401
-from skposter.thresholds._rules import (
+from skposter.thresholds._deciding import (
     apply_thresholds,
-    choose_thresholds,
     expected_f1_decision,
     expected_f1_thresholds,
     top_k,
 )
+from skposter.thresholds._objectives import objective_score, parse_objective  # noqa: F401
 
 __all__ = [
     "FixedThresholdsClassifier",

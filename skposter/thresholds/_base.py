@@ -1,4 +1,8 @@
-"""What the two classifiers of :mod:`skposter.thresholds._classifiers` have in common."""
+"""What classifiers with thresholds have in common.
+
+The mixin is for all of them, the base class for those that wrap another classifier: the two of
+:mod:`skposter.thresholds` and :class:`~skposter.AveragingClassifier`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,120 @@ from sklearn.utils.validation import check_is_fitted
 
 from skposter._estimators.pickling import VersionedPickleMixin
 from skposter._estimators.spelling import SpelledParametersMixin
-from skposter._labels.checks import check_indicator
+from skposter._estimators.steps import steps_inwards
+from skposter._labels.checks import check_labels
+from skposter._labels.decisions import exact_match_ratio
+from skposter._labels.names import place_of
 from skposter._labels.probabilities import label_scores
-from skposter.thresholds._predict_mixin import LabelPredictionsMixin
+from skposter._labels.unknown import takes_unknown_labels, warn_about_unknown_labels
+from skposter.thresholds._deciding import apply_thresholds
+
+__all__ = ["LabelPredictionsMixin", "ThresholdsClassifier"]
+
+
+class LabelPredictionsMixin:
+    """Decisions, names of labels and the score of any classifier with thresholds.
+
+    Needs ``predict_proba``, ``thresholds_``, ``min_labels`` and ``label_names_``.
+    """
+
+    def predict(self, X):
+        """Return 0/1 for each label: one where the probability reaches the threshold.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n_samples, height, width, channels)
+            Images of the fitted shape.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_labels), int64
+            Also for one image.
+        """
+        probabilities = self.predict_proba(X)
+        return apply_thresholds(probabilities, self.thresholds_, min_labels=self.min_labels)
+
+    def predict_labels(self, X):
+        """Return the names of the predicted labels of each image, most probable first.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n_samples, height, width, channels)
+            Images of the fitted shape.
+
+        Returns
+        -------
+        names : list of tuple
+            Possibly empty tuples.
+        """
+        probabilities = self.predict_proba(X)
+        chosen = apply_thresholds(probabilities, self.thresholds_, min_labels=self.min_labels)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        names = self.label_names_.tolist()
+        return [
+            tuple(names[j] for j in best if row[j])
+            for row, best in zip(chosen, order.tolist(), strict=True)
+        ]
+
+    def top_labels(self, X, k=3):
+        """Return the `k` most probable labels of each image with their probabilities.
+
+        Parameters
+        ----------
+        X : array-like of uint8, shape (n_samples, height, width, channels)
+            Images of the fitted shape.
+        k : int, default=3
+            How many.
+
+        Returns
+        -------
+        labels : list of list of (name, float)
+            Best first.
+        """
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be a positive int, got {k!r}.")
+        probabilities = self.predict_proba(X)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k].tolist()
+        names = self.label_names_.tolist()
+        return [
+            [(names[j], float(row[j])) for j in order]
+            for row, order in zip(probabilities, best, strict=True)
+        ]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of the images of which every label is predicted right.
+
+        This is the accuracy of scikit-learn's classifiers, and strict. :mod:`skposter.metrics` has
+        scores that say more.
+
+        Parameters
+        ----------
+        X : array-like of length n_samples
+            What it predicts for.
+        y : array-like or DataFrame of shape (n_samples, n_labels)
+            The labels, 0/1. The columns of a DataFrame are put into the order of `label_names_`.
+            Unknown labels (NaN) are left out, with a warning that says how many, and images without
+            any known label too.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the images.
+
+        Returns
+        -------
+        score : float
+            NaN if no label is known.
+
+        Raises
+        ------
+        ValueError
+            If `y` has other labels than the classifier.
+        """
+        check_is_fitted(self)
+        labels = check_labels(y, unknown=True, label_names=self.label_names_)
+        y_pred = self.predict(X)
+        if labels.shape != y_pred.shape:
+            raise ValueError(f"y has shape {labels.shape}, expected {y_pred.shape}.")
+        warn_about_unknown_labels(labels)
+        return exact_match_ratio(labels, y_pred == 1, sample_weight)
 
 
 class ThresholdsClassifier(
@@ -49,20 +164,39 @@ class ThresholdsClassifier(
         check_is_fitted(self, "estimator_")
         return label_scores(self.estimator_, X, len(self.label_names_))
 
-    def check_data(self, X, y):
-        """Return X, y as it came but 0/1 integers, and y as booleans; learn the names."""
+    def check_data(self, X, y, *, will_train=True):
+        """Return X, y as `estimator` takes it, and y as :class:`Labels`; learn the names.
+
+        With unknown labels y becomes floats, with NaN for those, and an estimator that cannot be
+        trained on them is refused.
+        """
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        labels = check_indicator(y)
-        names = getattr(y, "columns", None)
-        y = y.astype(int) if hasattr(y, "iloc") else labels.astype(int)
-        X, y = indexable(X, y)
+        labels = check_labels(y, unknown=True)
+        if labels.known is not None and will_train and not takes_unknown_labels(self.estimator):
+            self._refuse_unknown(y, labels)
+        names, numbers = getattr(y, "columns", None), labels.to_numpy()
+        if hasattr(y, "iloc"):
+            numbers = type(y)(numbers, index=y.index, columns=y.columns)
+        X, y = indexable(X, numbers)
         self.label_names_ = np.arange(labels.shape[1]) if names is None else np.asarray(names)
         self.classes_ = np.tile([0, 1], (labels.shape[1], 1))
         return X, y, labels
+
+    def _refuse_unknown(self, y, labels):
+        *_, inmost = steps_inwards(self.estimator)
+        row, column = np.argwhere(~labels.known)[0]
+        first = place_of(y, row, column, labels.names)
+        raise ValueError(
+            f"y holds {labels.n_unknown} unknown labels (NaN), the first in {first}, and "
+            f"{type(inmost).__name__} cannot be trained on any. Fill them in, leave those images "
+            "out, or use a classifier that says takes_unknown_labels = True, as "
+            "MultiLabelImageClassifier does; scores and thresholds leave unknown labels out, so a "
+            "classifier that is fitted already may be given with cv='prefit' or as FrozenEstimator."
+        )
 
     def target(self, y):
         """Return y as `estimator` wants it: scikit-learn's classifiers take one label flat."""
@@ -76,7 +210,12 @@ class ThresholdsClassifier(
         self.keep_fitted(clone(self.estimator).fit(X, self.target(y), **fit_params))
 
     def keep_fitted(self, estimator):
+        """Keep a fitted classifier, and what it knows of the columns of X."""
         self.estimator_ = estimator
+        self.learn_features_from(estimator)
+
+    def learn_features_from(self, estimator):
+        """Take over the number and names of the columns of X, if the classifier has them."""
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 setattr(self, name, getattr(estimator, name))

@@ -1,7 +1,8 @@
-"""Any multi-label classifier with cuts of its own: given, or chosen on out-of-fold scores."""
+"""Any multi-label classifier with other thresholds: given, or chosen on out-of-fold scores."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
@@ -21,32 +22,40 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skposter._labels.checks import check_finite_scores
 from skposter._labels.per_label import per_label
 from skposter._labels.probabilities import label_scores
+from skposter._labels.unknown import warn_about_unknown_labels
+from skposter.exceptions import UnknownLabelWarning
 from skposter.model_selection import MultiLabelStratifiedKFold, MultiLabelStratifiedShuffleSplit
 from skposter.thresholds._base import ThresholdsClassifier
-from skposter.thresholds._cross_fitting import cross_validate_cuts, parts_to_hold_out, score_fold
-from skposter.thresholds._objectives import objective_score, parse_objective
-from skposter.thresholds._rules import apply_thresholds, choose_thresholds
+from skposter.thresholds._choosing import thresholds_for
+from skposter.thresholds._cross_fitting import (
+    cross_validate_thresholds,
+    score_fold,
+    subsets_to_hold_out,
+)
+from skposter.thresholds._deciding import apply_thresholds
+from skposter.thresholds._objectives import parse_objective, score_decisions
 
 __all__ = ["FixedThresholdsClassifier", "TunedThresholdsClassifierCV"]
 
 
 class FixedThresholdsClassifier(ThresholdsClassifier):
-    """A multi-label classifier with other cuts than its own.
+    """A multi-label classifier with other thresholds than its own.
 
-    scikit-learn's ``FixedThresholdClassifier`` for several labels. The cuts act at prediction
-    only: changing `thresholds` after ``fit`` needs no refit.
+    scikit-learn's ``FixedThresholdClassifier`` for several labels. The thresholds act at
+    prediction only: changing `threshold` after ``fit`` needs no refit.
 
     Parameters
     ----------
     estimator : classifier
         With ``predict_proba`` for 0/1 targets of shape `(n_samples, n_labels)`; may be a pipeline.
         :class:`sklearn.frozen.FrozenEstimator` around a fitted one avoids training it again.
-    thresholds : float, array-like of shape (n_labels,) or mapping, default=0.5
-        A label is predicted where its probability is at least this. A mapping goes from label
-        names, the columns of the DataFrame that ``fit`` gets, to cuts; labels that it does not
-        name keep 0.5.
+    threshold : float, array-like of shape (n_labels,) or mapping, default=0.5
+        A label is predicted where its probability is at least this. A mapping, or a Series, goes
+        from label names, the columns of the DataFrame that ``fit`` gets, to thresholds; labels that
+        it does not name keep 0.5.
     min_labels : int, default=0
         An image with fewer predicted labels also gets those with the highest probabilities.
 
@@ -55,7 +64,7 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
     estimator_ : classifier
         The fitted classifier.
     thresholds_ : ndarray of shape (n_labels,), float64
-        The cuts that `thresholds` comes to.
+        The thresholds that `threshold` comes to.
     label_names_ : ndarray of shape (n_labels,)
         The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
     classes_ : ndarray of shape (n_labels, 2)
@@ -67,7 +76,7 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
 
     See Also
     --------
-    TunedThresholdsClassifierCV : Chooses the cuts.
+    TunedThresholdsClassifierCV : Chooses the thresholds.
 
     Examples
     --------
@@ -75,23 +84,23 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from skposter import FixedThresholdsClassifier
     >>> X, y = [[0], [1], [2], [3]], pd.DataFrame({"low": [1, 1, 0, 0], "odd": [0, 1, 0, 1]})
-    >>> model = FixedThresholdsClassifier(KNeighborsClassifier(3), thresholds={"odd": 0.3})
+    >>> model = FixedThresholdsClassifier(KNeighborsClassifier(3), threshold={"odd": 0.3})
     >>> model.fit(X, y).predict([[0], [3]])
     array([[1, 1],
            [0, 1]])
-    >>> model.set_params(thresholds=0.7).predict([[0], [3]])
+    >>> model.set_params(threshold=0.7).predict([[0], [3]])
     array([[0, 0],
            [0, 0]])
     """
 
     _parameter_constraints: dict = {
         **ThresholdsClassifier._parameter_constraints,
-        "thresholds": [Real, "array-like", Mapping],
+        "threshold": [Real, "array-like", Mapping],
     }
 
-    def __init__(self, estimator, *, thresholds=0.5, min_labels=0):
+    def __init__(self, estimator, *, threshold=0.5, min_labels=0):
         self.estimator = estimator
-        self.thresholds = thresholds
+        self.threshold = threshold
         self.min_labels = min_labels
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -103,7 +112,7 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
         X : array-like of length n_samples
             What `estimator` takes: a table, paths or images.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown, if `estimator` takes that.
         **params : dict
             For ``estimator.fit``, with metadata routing enabled.
 
@@ -114,15 +123,15 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
         """
         _raise_for_params(params, self, None)
         X, y, _ = self.check_data(X, y)
-        _ = self.thresholds_  # a cut that cannot be used should fail before the training does
+        _ = self.thresholds_  # one that cannot be used should fail before the training does
         self.fit_on_all(X, y, process_routing(self, "fit", **params).estimator.fit)
         return self
 
     @property
     def thresholds_(self):
-        """The cut of each label that `thresholds` comes to, float64 `(n_labels,)`."""
+        """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "label_names_")
-        return per_label(self.thresholds, self.label_names_, default=0.5, what="thresholds")
+        return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.
@@ -137,34 +146,34 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
 
 
 class TunedThresholdsClassifierCV(ThresholdsClassifier):
-    """A multi-label classifier with cuts chosen on scores of images that it was not trained on.
+    """A multi-label classifier with thresholds chosen on images that it was not trained on.
 
     scikit-learn's ``TunedThresholdClassifierCV`` for several labels, with its words. The classifier
-    is trained once a fold and once on everything, however many cuts are compared.
+    is trained once a fold and once on everything, however many thresholds are compared.
 
     Parameters
     ----------
     estimator : classifier
         With ``predict_proba`` for 0/1 targets of shape `(n_samples, n_labels)`; may be a pipeline.
     objective : str or callable, default="f1_macro"
-        What the cuts should be best at: ``"f1_micro"``, ``"f1_macro"``, ``"f1_samples"``,
+        What the thresholds should be best at: ``"f1_micro"``, ``"f1_macro"``, ``"f1_samples"``,
         ``"hamming"``, ``"cardinality"``, ``"precision>=0.8"``, ``"recall>=0.8"`` (any number) or a
-        callable; see :func:`skposter.thresholds.choose_thresholds`.
+        callable of ``(y_true, y_pred)``; see :func:`skposter.thresholds.choose_thresholds`.
     shrinkage : float, default=20.0
-        How many positives a label needs before its own data count for half of its cut, for
-        ``"f1_macro"`` and ``"hamming"``; see there too.
+        How many positives a label needs before its own data count for half of its threshold,
+        for ``"f1_macro"`` and ``"hamming"``; see there too.
     min_labels : int, default=0
         An image with fewer predicted labels also gets those with the highest probabilities. The
-        cuts are chosen without regard to it, the scores below are with it.
+        thresholds are chosen without regard to it, the scores below are with it.
     cv : int, float, splitter, iterable, "prefit" or None, default=5
         How images are held out:
 
         - an int for that many folds of
           :class:`~skposter.model_selection.MultiLabelStratifiedKFold`, None for 5;
-        - a float in (0, 1) for one part of that share, stratified too;
+        - a float in (0, 1) for one subset of that share, stratified too;
         - a splitter, or an iterable of pairs of row numbers;
         - ``"prefit"`` if `estimator` is fitted already, on other images than those that ``fit``
-          gets, which are then used for the cuts alone.
+          gets, which are then used for the thresholds alone.
     refit : bool, default=True
         Whether to train on all images in the end. False keeps the classifier of a single split,
         and must be chosen with ``cv="prefit"``.
@@ -180,19 +189,25 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
     estimator_ : classifier
         The fitted classifier.
     thresholds_ : ndarray of shape (n_labels,), float64
-        The cuts, chosen on the scores of all folds together.
+        Chosen on the scores of all folds together.
     best_score_ : float
         Value of the objective that `thresholds_` reach on those same scores, as
         :func:`skposter.thresholds.objective_score` has it. Too good, as they were chosen there.
     cv_score_ : float
-        Value of the objective when the cuts for each fold are chosen on the other folds' scores:
-        what to expect on new images. For a single split, or ``cv="prefit"``, the held-out images
-        are cut in five parts for this. nan if there is only one.
+        Value of the objective when the thresholds for each fold are chosen on the other folds'
+        scores: what to expect on new images. For a single split, or ``cv="prefit"``, the held-out
+        images are assigned to five subsets for this. nan if there is only one.
+    fold_thresholds_ : ndarray of shape (n_folds, n_labels), float64
+        The thresholds behind `cv_score_`: row k was chosen on the scores of all folds (or subsets)
+        but the k-th. How far they lie apart tells how sure `thresholds_` are. As any two of them
+        share most of their images it is less than chance makes of a threshold: the jackknife's
+        standard error is ``sqrt(n_folds - 1)`` times their standard deviation. No rows if nothing
+        could be held out.
     cv_results_ : dict of ndarray
         With ``store_cv_results=True``. ``"y_score"`` (n_scored, n_labels): the held-out scores;
         ``"row"`` (n_scored,): the row of `X` of each; ``"fold"`` (n_scored,): what it was held out
-        with for `cv_score_`; and for each fold ``"thresholds"`` (n_folds, n_labels), chosen without
-        it, with ``"train_score"`` and ``"test_score"`` (n_folds,).
+        with for `cv_score_`; and for each fold ``"thresholds"``, as in `fold_thresholds_`, with
+        ``"train_score"`` and ``"test_score"`` (n_folds,).
     label_names_ : ndarray of shape (n_labels,)
         The columns of a DataFrame `y`, otherwise ``0 .. n_labels - 1``.
     classes_ : ndarray of shape (n_labels, 2)
@@ -204,16 +219,21 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
 
     See Also
     --------
-    FixedThresholdsClassifier : Takes cuts that are known.
+    FixedThresholdsClassifier : Takes thresholds that are known.
     skposter.thresholds.choose_thresholds : The rules.
 
     Notes
     -----
-    Scores come from classifiers trained on part of the images, the cuts serve one trained on all
-    of them: this assumes that the two are calibrated alike.
+    Scores come from classifiers trained on some of the images, the thresholds serve one trained on
+    all of them: this assumes that the two are calibrated alike.
 
     With metadata routing enabled, ``fit`` takes ``groups`` for the stratified folds and whatever
-    `estimator` requests. Sample weights act on training; every image counts alike for the cuts.
+    `estimator` requests. Sample weights act on training; every image counts alike for the
+    thresholds.
+
+    Unknown labels (NaN in `y`) are left out where thresholds are chosen and scored, with an
+    :class:`~skposter.exceptions.UnknownLabelWarning`. `estimator` must be one that can be trained
+    on them, which it says by ``takes_unknown_labels = True``, or fitted already (``cv="prefit"``).
 
     Examples
     --------
@@ -226,7 +246,7 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
     >>> model = TunedThresholdsClassifierCV(classifier, objective="f1_micro").fit(X, y)
     >>> model.predict(X[:2])
     array([[0, 0, 1, 0, 0],
-           [1, 0, 0, 1, 1]])
+           [0, 0, 0, 0, 1]])
     >>> model.thresholds_.shape
     (5,)
     >>> model.cv_score_ < model.best_score_
@@ -273,14 +293,14 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, **params):
-        """Choose the cuts, and fit the classifier.
+        """Choose the thresholds, and fit the classifier.
 
         Parameters
         ----------
         X : array-like of length n_samples
             What `estimator` takes: a table, paths or images. Only rows are selected here.
         y : array-like or DataFrame of shape (n_samples, n_labels)
-            The labels, 0/1.
+            The labels, 0/1; NaN where unknown, if `estimator` takes that.
         **params : dict
             For ``estimator.fit`` and the splitter, with metadata routing enabled.
 
@@ -291,7 +311,8 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         """
         _raise_for_params(params, self, None)
         parse_objective(self.objective)
-        X, y, labels = self.check_data(X, y)
+        X, y, labels = self.check_data(X, y, will_train=not isinstance(self.cv, str))
+        warn_about_unknown_labels(labels)
         routed = process_routing(self, "fit", **params)
         if isinstance(self.cv, str):
             y_score, rows, folds = self._score_prefit(X, labels.shape[1])
@@ -315,7 +336,9 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         return y_score, np.arange(n_samples), np.zeros(n_samples, dtype=int)
 
     def _score_held_out(self, X, y, n_labels, routed):
-        splits = list(check_cv(self._splitter()).split(X, y, **routed.splitter.split))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnknownLabelWarning)  # fit has said it
+            splits = list(check_cv(self._splitter()).split(X, y, **routed.splitter.split))
         if len(splits) > 1 and not self.refit:
             raise ValueError("When cv has several folds, refit cannot be False.")
         fold = partial(
@@ -337,17 +360,22 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         return np.vstack(scores), np.concatenate(tests), folds
 
     def _choose(self, labels, y_score, rows, folds):
-        choose = partial(choose_thresholds, objective=self.objective, shrinkage=self.shrinkage)
-        decide = partial(apply_thresholds, min_labels=self.min_labels)
-        score = partial(objective_score, objective=self.objective)
+        y_score = check_finite_scores(y_score, labels.shape, label_names=labels.names)
+        choose = partial(thresholds_for, objective=self.objective, shrinkage=self.shrinkage)
+        score = partial(score_decisions, objective=self.objective)
+
+        def decide(y_score, thresholds):
+            return apply_thresholds(y_score, thresholds, min_labels=self.min_labels) == 1
+
         self.thresholds_ = choose(labels, y_score)
         self.best_score_ = score(labels, decide(y_score, self.thresholds_))
-        parts = parts_to_hold_out(labels, rows, folds)
-        self.cv_score_, results = cross_validate_cuts(
-            labels, y_score, rows, parts, choose, decide, score
+        subsets = subsets_to_hold_out(labels, rows, folds)
+        self.cv_score_, results = cross_validate_thresholds(
+            labels, y_score, rows, subsets, choose, decide, score
         )
+        self.fold_thresholds_ = results.get("thresholds", np.empty((0, labels.shape[1])))
         if self.store_cv_results:
-            self.cv_results_ = {"y_score": y_score, "row": rows, "fold": parts, **results}
+            self.cv_results_ = {"y_score": y_score, "row": rows, "fold": subsets, **results}
 
     def _splitter(self):
         if self.cv is None or isinstance(self.cv, Integral):

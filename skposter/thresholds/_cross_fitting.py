@@ -1,4 +1,4 @@
-"""Scores of images that the model did not see, and cuts judged on images they did not see."""
+"""Scores of images that the model did not see, and thresholds judged on images they did not see."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from skposter._labels.probabilities import label_scores
-from skposter.model_selection import deal
+from skposter.model_selection import assign_labels
 
-_PARTS = 5
+_SUBSETS = 5
 
 
 def score_fold(estimator, X, y, train, test, fit_params, n_labels, keep):
@@ -20,46 +20,47 @@ def score_fold(estimator, X, y, train, test, fit_params, n_labels, keep):
     return y_score, estimator if keep else None  # which may be large, and come from a worker
 
 
-def parts_to_hold_out(labels, rows, folds):
-    """Return which part each scored row belongs to when cuts are cross-validated.
+def subsets_to_hold_out(labels, rows, folds):
+    """Return which subset each scored row belongs to when thresholds are cross-validated.
 
-    The folds serve as they are. Where there is only one, or one has every row, the rows are dealt
-    to five parts instead: the model stays, only the choice of cuts is repeated.
+    The folds serve as they are. Where there is only one, or one has every row, the rows are
+    assigned to five subsets instead: the model stays, only the choice of thresholds is repeated.
 
     Parameters
     ----------
-    labels : ndarray of shape (n_scored, n_labels), bool
+    labels : Labels of shape (n_scored, n_labels)
     rows : ndarray of shape (n_scored,), int
         Row of the data; it may occur in several folds.
     folds : ndarray of shape (n_scored,), int
 
     Returns
     -------
-    parts : ndarray of shape (n_scored,), int
+    subsets : ndarray of shape (n_scored,), int
         All 0 if there is only one row.
     """
     distinct, first, occurrence = np.unique(rows, return_index=True, return_inverse=True)
     sizes = [len(np.unique(rows[folds == fold])) for fold in np.unique(folds)]
     if max(sizes) < len(distinct):
         return folds
-    n_parts = min(_PARTS, len(distinct))
-    if n_parts < 2:
+    n_subsets = min(_SUBSETS, len(distinct))
+    if n_subsets < 2:
         return np.zeros_like(folds)
-    parts = deal(labels[first], np.full(n_parts, 1 / n_parts), np.random.RandomState(0))
-    return parts[occurrence]
+    proportions = np.full(n_subsets, 1 / n_subsets)
+    return assign_labels(labels[first], proportions, np.random.RandomState(0))[occurrence]
 
 
-def cross_validate_cuts(labels, y_score, rows, parts, choose, decide, score):
-    """Choose cuts without each part in turn and score them on it.
+def cross_validate_thresholds(labels, y_score, rows, subsets, choose, decide, score):
+    """Choose thresholds without each subset in turn and score them on it.
 
     Parameters
     ----------
-    labels, y_score : ndarray of shape (n_scored, n_labels)
-    rows, parts : ndarray of shape (n_scored,), int
+    labels : Labels of shape (n_scored, n_labels)
+    y_score : ndarray of shape (n_scored, n_labels)
+    rows, subsets : ndarray of shape (n_scored,), int
     choose : callable
         ``choose(labels, y_score) -> thresholds``.
     decide : callable
-        ``decide(y_score, thresholds) -> y_pred``.
+        ``decide(y_score, thresholds) -> y_pred``, bool.
     score : callable
         ``score(labels, y_pred) -> float``.
 
@@ -68,20 +69,21 @@ def cross_validate_cuts(labels, y_score, rows, parts, choose, decide, score):
     cv_score : float
         Score of all the held-out decisions together; nan if nothing can be held out.
     results : dict of ndarray
-        ``thresholds`` (n_parts, n_labels), ``train_score`` and ``test_score`` (n_parts,).
+        ``thresholds`` (n_subsets, n_labels), ``train_score`` and ``test_score`` (n_subsets,); empty
+        if nothing can be held out.
     """
-    y_pred = np.zeros(labels.shape, dtype=int)
+    y_pred = np.zeros(labels.shape, dtype=bool)
     thresholds, train_score, test_score = [], [], []
-    for part in np.unique(parts):
-        test = parts == part
-        # The same row may be in other folds too, where its label would give the cuts away.
+    for subset in np.unique(subsets):
+        test = subsets == subset
+        # The same row may be in other folds too, where its label would give the thresholds away.
         train = ~np.isin(rows, rows[test])
-        if not train.any():
+        if not labels[train].n_known.any():
             return np.nan, {}
-        cuts = choose(labels[train], y_score[train])
-        y_pred[test] = decide(y_score[test], cuts)
-        thresholds.append(cuts)
-        train_score.append(score(labels[train], decide(y_score[train], cuts)))
+        chosen = choose(labels[train], y_score[train])
+        y_pred[test] = decide(y_score[test], chosen)
+        thresholds.append(chosen)
+        train_score.append(score(labels[train], decide(y_score[train], chosen)))
         test_score.append(score(labels[test], y_pred[test]))
     results = {
         "thresholds": np.array(thresholds),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
-from skposter._labels.checks import check_indicator
+from skposter._labels.checks import check_indicator, check_labels
+from skposter._labels.decisions import count_decisions, f1, hamming_loss
+from skposter._labels.unknown import warn_about_unknown_labels
 
 _NAMES = ("f1_micro", "f1_macro", "f1_samples", "hamming", "cardinality")
 _FLOORS = ("precision>=0.8", "recall>=0.8")
@@ -19,8 +22,10 @@ def objective_score(y_true, y_pred, objective):
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n_samples, n_labels)
-        Labels and decisions, 0/1.
+    y_true : array-like or DataFrame of shape (n_samples, n_labels)
+        Labels, 0/1; NaN where unknown, which is left out.
+    y_pred : array-like or DataFrame of shape (n_samples, n_labels)
+        Decisions, 0/1. The columns of a DataFrame are put into the order of those of `y_true`.
     objective : str or callable
         As for :func:`choose_thresholds`, which maximises this.
 
@@ -46,22 +51,30 @@ def objective_score(y_true, y_pred, objective):
     >>> objective_score([[1, 0], [1, 1]], [[1, 0], [0, 1]], "precision>=0.8")
     0.75
     """
+    parse_objective(objective)
+    labels = check_labels(y_true, "y_true", unknown=True)
+    y_pred = check_indicator(y_pred, "y_pred", label_names=labels.names)
+    if labels.shape != y_pred.shape:
+        raise ValueError(f"y_true has shape {labels.shape} and y_pred {y_pred.shape}.")
+    warn_about_unknown_labels(labels, "y_true")
+    return score_decisions(labels, y_pred, objective)
+
+
+def score_decisions(labels, y_pred, objective):
+    """Value of an objective for labels and decisions, bool, that have been checked."""
     name, floor = parse_objective(objective)
-    y_true, y_pred = check_indicator(y_true, "y_true"), check_indicator(y_pred, "y_pred")
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true has shape {y_true.shape} and y_pred {y_pred.shape}.")
     if name == "callable":
-        return float(objective(y_true.astype(np.int64), y_pred.astype(np.int64)))
+        return float(objective(labels.to_numpy(), y_pred.astype(np.int64)))
     if name == "hamming":
-        return -float(np.mean(y_true != y_pred))
+        return -hamming_loss(labels, y_pred)
     if name == "cardinality":
-        return -abs(int(y_true.sum()) - int(y_pred.sum())) / len(y_true)
-    axis = {"f1_micro": None, "f1_samples": 1}.get(name, 0)
-    tp = np.sum(y_true & y_pred, axis=axis)
-    predicted, positives = y_pred.sum(axis=axis), y_true.sum(axis=axis)
+        _, predicted, positives = count_decisions(labels, y_pred)
+        return -abs(int(positives) - int(predicted)) / len(labels)
     if name.startswith("f1"):
-        return float(np.mean(_ratio(2 * tp, predicted + positives)))
-    precision, recall = _ratio(tp, predicted), _ratio(tp, positives)
+        axis = {"f1_micro": None, "f1_macro": 0, "f1_samples": 1}[name]
+        return float(np.mean(f1(labels, y_pred, axis)))
+    tp, predicted, positives = count_decisions(labels, y_pred, axis=0)
+    precision, recall = tp / np.maximum(predicted, 1), tp / np.maximum(positives, 1)
     held, gained = (precision, recall) if name == "precision" else (recall, precision)
     return float(np.mean(np.where(held >= floor, gained, 0)))
 
@@ -78,9 +91,15 @@ def parse_objective(objective):
     Raises
     ------
     ValueError
-        If there is no such objective.
+        If there is no such objective, or it is a scorer.
     """
     if callable(objective):
+        if not _takes_two(objective):
+            raise ValueError(
+                f"The objective {objective!r} cannot be called with (y_true, y_pred), two arrays "
+                "of 0/1; a scorer, which takes an estimator, is none. Pass the metric in it, such "
+                "as functools.partial(sklearn.metrics.fbeta_score, beta=2, average='micro')."
+            )
         return "callable", None
     name = objective if isinstance(objective, str) else ""
     if name in _NAMES:
@@ -98,5 +117,13 @@ def parse_objective(objective):
     )
 
 
-def _ratio(numerator, denominator):
-    return numerator / np.maximum(denominator, 1)
+def _takes_two(function):
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of some builtins
+        return True
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True

@@ -1,12 +1,12 @@
-"""Cuts of rare labels, steadied by what all labels together say about the scores.
+"""Thresholds of rare labels, steadied by what all labels together say about the scores.
 
-The best cut of a label with a handful of positives is mostly chance. What all labels share is how
-scores turn into probabilities: one logistic curve, fitted to every score of every label at once, is
-steady even where a label has no positive at all. From it follows the cut that each label would get
-if only its scores were known, and the label's own best cut is drawn towards that one.
+The best threshold of a label with a handful of positives is mostly chance. What all labels share is
+how scores turn into probabilities: one logistic curve, fitted to every score of every label at
+once, is steady even where a label has no positive at all. From it follows the threshold that each
+label would get if only its scores were known, and the label's own best one is drawn towards that.
 
-One cut for all labels, the more obvious anchor, makes macro F1 of calibrated scores worse: labels
-differ in frequency, and so do their best cuts (``benchmarks/threshold_rules.py``).
+One threshold for all labels, the more obvious anchor, makes macro F1 of calibrated scores worse:
+labels differ in frequency, and so do their best thresholds (``benchmarks/threshold_rules.py``).
 """
 
 from __future__ import annotations
@@ -18,41 +18,64 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 _BINS = 1000
-_TINY = 1e-6  # cuts of probabilities move in log-odds, which 0 and 1 have not
+_SAMPLE = 1 << 17  # scores that decide where the bins are
+_TINY = 1e-6  # thresholds of probabilities move in log-odds, which 0 and 1 have not
+_FLOATS = np.finfo(np.float64).min, np.finfo(np.float64).max
 
 
 class Calibration(NamedTuple):
-    """Probability of a score of any label: ``expit(slope * z + intercept)``.
+    """Probability of a score of any label: ``expit(slope * place + intercept)``.
 
-    ``z`` is the log-odds of a score between 0 and 1, clipped to `clip`, or else the score itself.
+    The place of a score is 0 where the scores begin and 1 where they end, outliers aside. It is
+    even in the log-odds of scores between 0 and 1, clipped to `clip`, or else in the scores
+    themselves.
     """
 
     slope: float
     intercept: float
+    begin: float
+    half: float  # of the length from begin to end; the whole may be more than a float holds
     clip: float
     log_odds: bool
 
     def probability(self, score):
-        """Calibrated probabilities of `score`, float64."""
-        return expit(self.slope * self.to_z(score, self.clip) + self.intercept)
+        """Return calibrated probabilities of scores, float64."""
+        return expit(self.slope * self.place(score, self.clip) + self.intercept)
 
-    def to_z(self, score, clip):
-        """Scale on which the curve is logistic and on which cuts are averaged."""
-        score = np.asarray(score, dtype=np.float64)
-        return logit(np.clip(score, clip, 1 - clip)) if self.log_odds else score
+    def place(self, score, clip):
+        """Return where scores lie, at most one length beyond the ends."""
+        z = _on_scale(score, clip, self.log_odds)
+        with np.errstate(over="ignore"):
+            return np.clip((z / 2 - self.begin / 2) / self.half, -1, 2)
 
-    def from_z(self, z):
-        """Score that has this `z`."""
-        return float(expit(z) if self.log_odds else z)
+    def place_of(self, probability):
+        """Return where the curve has a probability, within the same bounds."""
+        with np.errstate(over="ignore"):
+            return np.clip((logit(probability) - self.intercept) / self.slope, -1, 2)
+
+    def score_at(self, place):
+        """Return the score that lies at a place."""
+        with np.errstate(over="ignore"):
+            z = self.begin + self.half * place + self.half * place
+        return float(expit(z) if self.log_odds else np.clip(z, *_FLOATS))
 
 
-def fit_calibration(y_score, positive, ends):
-    """Fit one logistic curve to the scores of all labels.
+def _on_scale(score, clip, log_odds):
+    score = np.asarray(score, dtype=np.float64)
+    return logit(np.clip(score, clip, 1 - clip)) if log_odds else score
+
+
+def fit_calibration(columns, ends):
+    """Fit one logistic curve to the scores of all labels (Platt scaling, on binned scores).
+
+    The bins hold equally many scores, and the thousandth part of the scores that is farthest out on
+    each side counts as if it lay where the others end (winsorising). Where scores are no
+    probabilities, a single one that is far from the others would decide the curve of all otherwise.
 
     Parameters
     ----------
-    y_score : ndarray of shape (n_samples, n_labels)
-    positive : ndarray of shape (n_samples, n_labels), bool
+    columns : list of (ndarray, ndarray)
+        Scores of each label, float, and which of them are positive, bool.
     ends : (float, float)
         From :func:`skposter.thresholds._sweeps.score_ends`.
 
@@ -62,57 +85,95 @@ def fit_calibration(y_score, positive, ends):
         None if higher scores do not mean likelier labels, so that nothing can be said.
     """
     log_odds = ends == (0.0, 1.0)
-    clip = _clip(y_score) if log_odds else 0.0
-    unfitted = Calibration(1.0, 0.0, clip, log_odds)
-    low, high = (unfitted.to_z(end, clip) for end in (y_score.min(), y_score.max()))
-    if not low < high or positive.all() or not positive.any():
+    ordered = _sample([score for score, _ in columns])
+    clip = _clip(ordered) if log_odds else 0.0
+    edges, centres = _equal_bins(ordered)
+    n_bins = len(centres)
+    counts = np.zeros((2, n_bins))  # of negatives and positives: a million rows become 2000
+    for score, positive in columns:
+        bins = np.clip(np.searchsorted(edges, score, side="right") - 1, 0, None)
+        counts[0] += np.bincount(bins[~positive], minlength=n_bins)
+        counts[1] += np.bincount(bins[positive], minlength=n_bins)
+    begin, end = _on_scale(_ends_but_for_outliers(ordered), clip, log_odds)
+    half = end / 2 - begin / 2
+    if not half > 0 or not counts.any(axis=1).all():
         return None
-    counts = np.zeros((2, _BINS))  # of negatives and positives: a million rows become 2000
-    for score, is_positive in zip(y_score.T, positive.T, strict=True):
-        bins = ((unfitted.to_z(score, clip) - low) * ((_BINS - 1) / (high - low))).astype(int)
-        counts[0] += np.bincount(bins[~is_positive], minlength=_BINS)
-        counts[1] += np.bincount(bins[is_positive], minlength=_BINS)
-    place = np.tile(np.arange(_BINS) / (_BINS - 1), 2)[:, np.newaxis]
+    z = np.clip(_on_scale(centres, clip, log_odds), begin, end)
+    place = np.tile((z / 2 - begin / 2) / half, 2)[:, np.newaxis]
     curve = LogisticRegression(C=100, solver="newton-cholesky").fit(
-        place, np.repeat([0, 1], _BINS), counts.ravel()
+        place, np.repeat([0, 1], n_bins), counts.ravel()
     )
-    slope = float(curve.coef_[0, 0]) / (high - low)
+    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
     if slope <= 0:
         return None
-    return Calibration(slope, float(curve.intercept_[0]) - slope * low, clip, log_odds)
+    return Calibration(slope, intercept, float(begin), float(half), clip, log_odds)
 
 
-def _clip(probability):
-    """Where 0 and 1 go: half-way to the nearest probability in use.
+def _sample(columns):
+    """Return the scores of all labels, ascending; of many, some that are drawn at random."""
+    share = _SAMPLE / sum(len(scores) for scores in columns)
+    if share < 1:
+        rng = np.random.default_rng(0)
+        columns = [s[rng.integers(len(s), size=int(share * len(s)) + 1)] for s in columns]
+    return np.sort(np.concatenate(columns))
+
+
+def _equal_bins(ordered):
+    """Return where bins of equally many scores begin, and the median of each.
+
+    Equal scores are in one bin. Few scores have a bin each.
+    """
+    n_bins = min(_BINS, len(ordered))
+    edges = np.unique(ordered[np.arange(n_bins) * len(ordered) // n_bins])
+    begin = np.searchsorted(ordered, edges)
+    end = np.append(begin[1:], len(ordered))
+    return edges, ordered[(begin + end - 1) // 2]
+
+
+def _ends_but_for_outliers(ordered):
+    """Return the lowest and the highest score that are not among the few farthest out."""
+    beyond = max(min(2, len(ordered) // 20), len(ordered) // 1000)
+    ends = ordered[[beyond, -1 - beyond]]
+    return ends if ends[0] < ends[1] else ordered[[0, -1]]
+
+
+def _clip(ordered):
+    """Return where 0 and 1 go: half-way to the nearest probabilities in use, but for two outliers.
 
     Trees and neighbours say 0 and 1 often and mean little by it; as log-odds of an arbitrary tiny
     number these would dominate the fit.
     """
-    inside = (side.min(where=side > 0, initial=0.5) for side in (probability, 1 - probability))
-    return max(_TINY, float(min(inside)) / 2)
+    near_0, near_1 = ordered[ordered > 0][:3], 1 - ordered[ordered < 1][-3:]
+    nearest = min(near_0.max(initial=0.0) or 0.5, near_1.max(initial=0.0) or 0.5, 0.5)
+    return max(_TINY, float(nearest) / 2)
 
 
-def expected_f1_cut(probability):
-    """Half of the best ratio of expected counts, ``2 E[tp] / (k + E[positives])``, over all k."""
+def expected_f1_threshold(probability):
+    """Return half of the best ratio of expected counts, ``2 E[tp] / (k + E[positives])``."""
     ordered = np.sort(probability)[::-1].astype(np.float64)
     tp = np.cumsum(ordered)
     return float(np.max(tp / (np.arange(1, len(tp) + 1) + tp[-1])))
 
 
-def shrink_f1_cut(cut, score, n_positive, shrinkage, calibration):
-    """Draw a label's best F1 cut towards the one that its calibrated scores alone suggest."""
-    anchor = expected_f1_cut(calibration.probability(score))
-    return _shrink(cut, anchor, n_positive, shrinkage, calibration)
+def shrunk_threshold(threshold, anchor, n_positive, shrinkage, calibration):
+    """Draw a label's best threshold towards a calibrated probability.
 
+    Parameters
+    ----------
+    threshold : float
+        The label's best.
+    anchor : float
+        The probability: what the label's calibrated scores suggest for F1, one half for fewest
+        wrong decisions.
+    n_positive, shrinkage : number
+        Weights of the two.
+    calibration : Calibration
+        On its scale they are averaged.
 
-def shrink_hamming_cut(cut, n_positive, shrinkage, calibration):
-    """Draw a label's best Hamming cut towards a calibrated probability of one half."""
-    return _shrink(cut, 0.5, n_positive, shrinkage, calibration)
-
-
-def _shrink(cut, anchor, n_positive, shrinkage, calibration):
-    """Average on the scale of `calibration`, weights `n_positive` and `shrinkage`."""
+    Returns
+    -------
+    threshold : float
+    """
     own_weight = 1 / (1 + shrinkage / n_positive) if n_positive else 0.0
-    z_anchor = (logit(anchor) - calibration.intercept) / calibration.slope
-    z_own = calibration.to_z(cut, _TINY)
-    return calibration.from_z(own_weight * z_own + (1 - own_weight) * z_anchor)
+    own, suggested = calibration.place(threshold, _TINY), calibration.place_of(anchor)
+    return calibration.score_at(own_weight * own + (1 - own_weight) * suggested)
