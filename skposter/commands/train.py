@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
+import os
+import sys
+from contextlib import ExitStack
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
+from skposter.commands._interrupts import INTERRUPTED, held, raising
 from skposter.commands._models import (
+    SAFE_ENDING,
+    TRUSTED_ENDINGS,
     TRUSTED_ONLY,
     FittedModel,
-    check_writable,
-    save_model,
+    check_output,
+    save_somewhere,
     set_verbose,
 )
 from skposter.commands._scores import print_scores
@@ -48,6 +53,13 @@ def add_arguments(parser):
         default=(128, 96),
         metavar=("HEIGHT", "WIDTH"),
         help="pixels that images are scaled to",
+    )
+    images.add_argument(
+        "--on-error",
+        choices=("raise", "blank"),
+        default="raise",
+        help="what an image that cannot be loaded does: end the training before it begins, or be "
+        "replaced by a grey one",
     )
     images.add_argument(
         "--lazy", action="store_true", help="decode in each epoch: for images that fill the memory"
@@ -87,7 +99,7 @@ def add_arguments(parser):
         "--threshold",
         type=threshold,
         default="f1_micro",
-        metavar="CUT",
+        metavar="THRESHOLD",
         help="a number, or what it is chosen for on the validation part: f1_micro, f1_macro, "
         "f1_samples, hamming, cardinality, 'precision>=0.8', ...",
     )
@@ -107,19 +119,56 @@ def add_arguments(parser):
 def run(args):
     """Run the command."""
     check_arguments(args)
-    check_writable(args.output)
+    check_output(args.output, (*TRUSTED_ENDINGS, SAFE_ENDING))
     data = load_data(args, on_missing=args.on_missing)
     if not args.quiet:
         report_problems(data.problems)
         print(f"{len(data.paths)} images, {len(data.label_names)} labels")
     pipeline = build_pipeline(args)
-    interrupted = fit(pipeline, data.paths, data.y)
-    print_validation_scores(pipeline, data)
-    set_verbose(pipeline, 0)
-    save_model(pipeline, args.output)
+    if os.path.splitext(args.output)[1] == SAFE_ENDING:
+        from skposter.persistence import check_savable
+
+        check_savable(pipeline)
+    path, interrupted = fit_and_save(pipeline, data, args.output)
     n_epochs = pipeline[-1].n_iter_
-    print(f"{n_epochs} epoch{'' if n_epochs == 1 else 's'}, model written to {args.output}")
-    return 130 if interrupted else 0
+    try:
+        print_validation_scores(pipeline, data)
+    finally:  # whatever happens, the model is there
+        if interrupted:
+            print("skposter: interrupted; what was learned is kept", file=sys.stderr)
+        print(f"{n_epochs} epoch{'' if n_epochs == 1 else 's'}, model written to {path}")
+    if path != args.output:
+        return 2
+    return INTERRUPTED if interrupted else 0
+
+
+def fit_and_save(pipeline, data, path):
+    """Train and write the pipeline, also if Ctrl-C ends the training.
+
+    Returns
+    -------
+    path : str
+        Where the model is.
+    interrupted : bool
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing had been learned by then.
+    """
+    with raising(), ExitStack() as afterwards:
+        interrupted = False
+        try:
+            pipeline.fit(data.paths, data.y)
+            ctrl_c = afterwards.enter_context(held())
+        except KeyboardInterrupt:
+            ctrl_c = afterwards.enter_context(held())
+            if not getattr(pipeline[-1], "n_iter_", 0):
+                raise
+            interrupted = True
+        set_verbose(pipeline, 0)
+        path = save_somewhere(pipeline, path)
+        return path, interrupted or ctrl_c.pressed
 
 
 def check_arguments(args):
@@ -141,7 +190,12 @@ def build_pipeline(args):
         [
             (
                 "loader",
-                ImageLoader(size=tuple(args.size), lazy=args.lazy, verbose=int(not args.quiet)),
+                ImageLoader(
+                    size=tuple(args.size),
+                    on_error=args.on_error,
+                    lazy=args.lazy,
+                    verbose=int(not args.quiet),
+                ),
             ),
             (
                 "classifier",
@@ -162,25 +216,6 @@ def build_pipeline(args):
     )
     pipeline[-1].set_params(**dict(args.set))
     return pipeline
-
-
-def fit(pipeline, paths, y):
-    """Fit the pipeline; return whether Ctrl-C ended the training after at least one epoch."""
-    interrupted = False
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def notice(message, *args, **kwargs):
-            nonlocal interrupted
-            if "interrupted by user" in str(message):
-                interrupted = True
-            show(message, *args, **kwargs)
-
-        warnings.showwarning = notice
-        pipeline.fit(paths, y)
-    if interrupted and not pipeline[-1].n_iter_:
-        raise KeyboardInterrupt
-    return interrupted
 
 
 def print_validation_scores(pipeline, data):

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from skposter._estimators.steps import deciding, learned
+from skposter._estimators.steps import deciding, image_loader, learned
 from skposter._estimators.versions import library_versions
 from skposter._version import __version__
 
@@ -30,7 +30,7 @@ _SHOWN = {
 }
 
 
-def model_card(model, *, scores=None, description=""):
+def model_card(model, *, scores=None, description="", file_name="model.skposter"):
     """Return the card of a fitted model.
 
     Parameters
@@ -41,6 +41,8 @@ def model_card(model, *, scores=None, description=""):
         What it reached, on which images.
     description : str, default=""
         What it is for.
+    file_name : str, default="model.skposter"
+        Of the model, for how to load it: with joblib unless it ends in ``.skposter``.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def model_card(model, *, scores=None, description=""):
     sections = [
         _front_matter(scores),
         "# Labels of images, several at a time\n\n" + (description or _purpose(model)),
-        _usage(model),
+        _usage(model, file_name),
         _data(model),
         _scores(model, scores),
         _decisions(model),
@@ -83,18 +85,20 @@ def _purpose(model):
     return f"Gives each image those of {len(names)} labels that fit: {shown}."
 
 
-def _usage(model):
+def _usage(model, file_name):
     height, width, channels = learned(model).image_shape_
-    loads = any(
-        type(step).__name__ == "ImageLoader" for step in getattr(model, "named_steps", {}).values()
-    )
-    takes = "paths of images" if loads else f"uint8 arrays (n, {height}, {width}, {channels})"
+    takes = f"uint8 arrays (n, {height}, {width}, {channels})"
+    if image_loader(model) is not None:
+        takes = "paths of images"
+    name = json.dumps(file_name)
+    if file_name.endswith(".skposter"):
+        load = f"import skposter\n\nmodel = skposter.load({name})  # runs no code from the file"
+    else:
+        load = f"import joblib\n\nmodel = joblib.load({name})  # runs code from the file: trust it?"
     return f"""## How to load
 
 ```python
-import skposter
-
-model = skposter.load("model.skposter")  # runs no code from the file
+{load}
 model.predict_proba(X)  # X: {takes}
 ```
 
@@ -161,8 +165,8 @@ def _validation_table(classifier, last):
         if not math.isnan(summary.loc[name, "model"])
     ]
     return [
-        f"On the {len(y_val)} images set aside in training, which early stopping and cuts may "
-        "have been chosen on, beside what the label frequencies alone reach:",
+        f"On the {len(y_val)} images set aside in training, which early stopping and thresholds "
+        "may have been chosen on, beside what the label frequencies alone reach:",
         "",
         "| score | model | label frequencies |",
         "|---|---:|---:|",
@@ -177,14 +181,14 @@ def _decisions(model):
     lines = [
         "## Decisions",
         "",
-        f"A label is predicted where its probability reaches its cut ({_rule(last)}).",
+        f"A label is predicted where its probability reaches its threshold ({_rule(last)}).",
     ]
     if last.min_labels:
-        lines[-1] += f" Images below all cuts get their {last.min_labels} likeliest labels."
+        lines[-1] += f" Images below all thresholds get their {last.min_labels} likeliest labels."
     if (thresholds == thresholds[0]).all():
-        return "\n".join([*lines, f"All cuts are {thresholds[0]:.4g}."])
+        return "\n".join([*lines, f"All thresholds are {thresholds[0]:.4g}."])
     rows = [f"| {_text(n)} | {t:.4g} |" for n, t in zip(names, thresholds, strict=True)]
-    return "\n".join([*lines, "", "| label | cut |", "|---|---:|", *rows])
+    return "\n".join([*lines, "", "| label | threshold |", "|---|---:|", *rows])
 
 
 def _rule(last):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from skposter._files.json_values import as_json, as_python, expect
+from skposter._files.json_values import as_json, as_python, brief, expect
 from skposter.exceptions import ArtifactError
+from skposter.persistence._keras_objects import is_keras_object
 from skposter.persistence._params import (
+    MAX_PIXELS,
     check_attributes,
     describe_params,
     names_as_json,
@@ -19,7 +21,10 @@ __all__ = ["describe", "restore"]
 
 _PLAIN = {"loss": "'binary_crossentropy'", "optimizer": "'adam'", "augmentation": "'none'"}
 _MAX_SIDE = 8_192
+_MAX_CHANNELS = 256
+# Bytes that one layer gives, for an image and for the images of a batch.
 _MAX_ACTIVATION = 2**29
+_MAX_BATCH_ACTIVATION = 2**33
 _LEARNED = (
     "classes_",
     "image_shape_",
@@ -58,9 +63,9 @@ def describe(classifier, arrays, where):
         "label_names": names_as_json(classifier.label_names_, where),
         "label_frequencies": as_json(classifier.label_frequencies_, where),
         "history": as_json(classifier.history_, where),
-        "n_iter": classifier.n_iter_,
-        "seeds": classifier._seeds,
-        "training": classifier._training_summary,
+        "n_iter": as_json(classifier.n_iter_, where),
+        "seeds": as_json(classifier._seeds, where),
+        "training": as_json(classifier._training_summary, where),
     }
     return node
 
@@ -69,6 +74,8 @@ def _check_no_code(classifier, where):
     for name in ("network", "loss", "optimizer", "augmentation", "callbacks"):
         value = getattr(classifier, name)
         if value is None or isinstance(value, str) or (name == "callbacks" and not value):
+            continue
+        if name in ("loss", "optimizer") and is_keras_object(value):
             continue
         what = getattr(value, "__qualname__", type(value).__qualname__)
         if name == "network":
@@ -90,7 +97,7 @@ def restore(node, arrays, where):
     params, fitted = expect(node, where, params=dict, fitted=(dict, type(None)))
     if not isinstance(params.get("network"), str) or params["network"] not in NETWORKS:
         raise ArtifactError(
-            f"{where}: network {str(params.get('network'))[:100]!r} is none of {sorted(NETWORKS)}."
+            f"{where}: network {brief(params.get('network'))} is none of {sorted(NETWORKS)}."
         )
     classifier = restore_params(MultiLabelImageClassifier, params, where)
     if fitted is None:
@@ -112,6 +119,8 @@ def restore(node, arrays, where):
     classifier.classes_ = np.tile([0, 1], (n_labels, 1))
     classifier.label_frequencies_ = _frequencies(frequencies, n_labels, where)
     classifier.history_ = _history(history, where)
+    if n_iter < 0:
+        raise ArtifactError(f"{where}: n_iter is {n_iter}.")
     classifier.n_iter_ = n_iter
     expect(seeds, f"{where}: seeds", network=int, shuffle=int, split=int)
     if not all(0 <= seed < 2**32 for seed in seeds.values()):
@@ -133,25 +142,31 @@ def _network(classifier, arrays, where):
     try:
         shapes = shapes_of(classifier._build_untrained)
     except Exception as error:  # the builders check their options in their own ways
-        raise ArtifactError(f"{where}: the network cannot be built: {error}") from error
-    if shapes.largest_activation > _MAX_ACTIVATION:
-        raise ArtifactError(
-            f"{where}: a layer gives {shapes.largest_activation} bytes for one image, and a file "
-            f"may ask for {_MAX_ACTIVATION} at most."
-        )
+        message = brief(str(error))
+        raise ArtifactError(f"{where}: the network cannot be built: {message}") from error
+    for limit, n_images in ((_MAX_ACTIVATION, 1), (_MAX_BATCH_ACTIVATION, classifier.batch_size)):
+        if shapes.largest_activation * n_images > limit:
+            raise ArtifactError(
+                f"{where}: a layer gives {shapes.largest_activation * n_images} bytes for a batch "
+                f"of {n_images}, and a file may ask for {limit} at most. Set a smaller batch_size."
+            )
     prefix = f"{where}.network/"
-    found = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
-    if list(found) != list(shapes.arrays):
+    found = {name for name in arrays if name.startswith(prefix)}
+    if found != {prefix + name for name in shapes.arrays}:
         raise ArtifactError(
             f"{where}: the file holds {len(found)} arrays of the network, and it has "
             f"{len(shapes.arrays)}, or others."
         )
+    variables = []
     for name, (shape, dtype) in shapes.arrays.items():
         array = _taken(arrays, prefix + name, np.dtype(dtype).kind, shape)
         if str(array.dtype) != dtype:
             raise ArtifactError(f"{where}: {name} is of type {array.dtype}, expected {dtype}.")
+        variables.append(array)
     params = classifier.get_params(deep=False)
-    return restored(shapes.config, list(found.values()), params, classifier.history_)
+    for name in ("loss", "optimizer"):  # only for people to read
+        params[name] = getattr(params[name], "name", params[name])
+    return restored(shapes.config, variables, params, classifier.history_)
 
 
 def _taken(arrays, name, kinds, shape):
@@ -184,8 +199,8 @@ def _validation_scores(arrays, n_labels, where):
 def _image_shape(shape, where):
     shape = as_python(shape, where)
     good = len(shape) == 3 and all(type(side) is int and 1 <= side <= _MAX_SIDE for side in shape)
-    if not good:
-        raise ArtifactError(f"{where}: image_shape {str(shape)[:60]} cannot be used.")
+    if not good or shape[0] * shape[1] > MAX_PIXELS or shape[2] > _MAX_CHANNELS:
+        raise ArtifactError(f"{where}: image_shape {brief(shape)} cannot be used.")
     return shape
 
 
@@ -202,7 +217,7 @@ def _history(history, where):
     history = as_python(history, f"{where}: history")
     for name, values in history.items():
         if not isinstance(values, tuple) or not all(type(value) is float for value in values):
-            raise ArtifactError(f"{where}: history of {name[:50]!r} is not a list of numbers.")
+            raise ArtifactError(f"{where}: history of {brief(name)} is not a list of numbers.")
     return {name: list(values) for name, values in history.items()}
 
 
