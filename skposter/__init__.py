@@ -10,9 +10,10 @@ Names are loaded on first use, so ``import skposter`` imports neither TensorFlow
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
-from skposter._version import __version__
+from skposter._version import __version__, not_in_this_version
 
 _MODULE_OF = {
     "ImageLoader": "images",
@@ -56,3 +57,15 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+class _OtherVersions:
+    """The last finder of modules: what no other has found was in another version."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.startswith(f"{__name__}."):
+            raise not_in_this_version(name)
+
+
+sys.meta_path.append(_OtherVersions)

@@ -10,7 +10,15 @@ from tqdm import tqdm
 
 from skposter.commands._console import Console, can_show, json_text, write_data
 
-NAMES = ["Drama", "caf\xe9", "\N{HEAVY BLACK HEART}", "\U0001f600", "\x1b]0;title\x07", "a\nb", "\udcff"]
+NAMES = [
+    "Drama",
+    "caf\xe9",
+    "\N{HEAVY BLACK HEART}",
+    "\U0001f600",
+    "\x1b]0;title\x07",
+    "a\nb",
+    "\udcff",
+]
 STEERING = ["\x1b[2J", "\x9b2J", "\x07", "\r", "\x7f", "\u202egnp.exe", "\u2028", "\x00"]
 
 

@@ -197,6 +197,10 @@ def top(name, value):
     return lambda manifest, arrays: manifest.__setitem__(name, value)
 
 
+def both(one, other):
+    return lambda manifest, arrays: (one(manifest, arrays), other(manifest, arrays))
+
+
 def array(part, change):
     def change_one(manifest, arrays):
         (name,) = [name for name in arrays if part in name]
@@ -214,7 +218,10 @@ FORGERIES = {
     "batch": (setting("batch_size", 10**9), "batch_size is 1000000000"),
     "huge images": (fitted("image_shape", [8192, 8192, 3]), "image_shape .* cannot be used"),
     "large images": (fitted("image_shape", [2048, 2048, 64]), "bytes for a batch of 1,"),
-    "large batches": (setting("batch_size", 65_536), "bytes for a batch of 65536"),
+    "large batches": (
+        both(fitted("image_shape", [256, 256, 3]), setting("batch_size", 65_536)),
+        "bytes for a batch of 65536",
+    ),
     "n_iter": (fitted("n_iter", -1), "n_iter is -1"),
     "larger images": (fitted("image_shape", [10**6, 10**6, 3]), "image_shape"),
     "no images": (fitted("image_shape", [16, 0, 3]), "image_shape"),

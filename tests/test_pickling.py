@@ -319,5 +319,7 @@ def test_parameters_that_came_later_are_told(tiny_classifier):
             del state["tta"]
             return state
 
-    with pytest.raises(ArtifactError, match="by another skposter, in which it had no parameter .tta"):
+    with pytest.raises(
+        ArtifactError, match="by another skposter, in which it had no parameter 'tta'"
+    ):
         copy.copy(Older())

@@ -109,8 +109,8 @@ def _check_nesting(found, what):
 def as_json(value, where, depth=0):
     """Return a value as JSON has it, or raise ArtifactError naming `where`.
 
-    NumPy's numbers and arrays become numbers and lists, paths texts, tuples lists; mappings keyed by
-    numbers become lists of pairs.
+    NumPy's numbers and arrays become numbers and lists, paths texts, tuples lists; mappings keyed
+    by numbers become lists of pairs.
     """
     if depth > _MAX_DEPTH:
         raise ArtifactError(f"{where} is nested more than {_MAX_DEPTH} deep.")

@@ -1,4 +1,4 @@
-"""Standard output and error as commands use them: no name, no encoding and no reader can end one."""
+"""Standard output and error as commands use them: no name, encoding or reader can end one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _STEERING = re.compile(
 class Console:
     """In place of a text stream, for the time of a command.
 
-    Characters that would steer a terminal, and those that the encoding does not have, are written as
-    escapes. A stream that fails (nobody reads it, the disk is full, it was closed) takes the rest
-    without a word, so that what a command does besides comes to its end.
+    Characters that would steer a terminal, and those that the encoding does not have, are written
+    as escapes. A stream that fails (nobody reads it, the disk is full, it was closed) takes the
+    rest without a word, so that what a command does besides comes to its end.
 
     Parameters
     ----------
     stream : file object or None
         What is behind it.
     progress : bool, default=False
-        Whether lines are written over after a carriage return, as progress bars are. A terminal gets
-        them so; a file gets the last state of each line.
+        Whether lines are written over after a carriage return, as progress bars are. A terminal
+        gets them so; a file gets the last state of each line.
 
     Attributes
     ----------
@@ -74,6 +74,9 @@ class Console:
         """Hand over what was written."""
         self._attempt("flush")
 
+    def close(self):
+        """Stay open, as standard streams do whose last user, such as a logger, is done."""
+
     def end_line(self):
         """Take a line that is written over from the terminal."""
         if self._state and self.isatty():
@@ -86,22 +89,18 @@ class Console:
             # What is no state of a progress bar does not begin behind one.
             broken = self._state and text.strip() and not text.startswith("\r")
             self._state = text.rpartition("\n")[2].rpartition("\r")[2] if "\r" in text else ""
-            kept = "\r".join(map(_harmless, text.split("\r")))
-            return "\n" + kept if broken else kept
-        whole = []
+            shown = "\r".join(map(_harmless, text.split("\r")))
+            return "\n" + shown if broken else shown
+        kept = []
         for line in re.findall("[^\n]*\n|[^\n]+$", text):
-            before, returned, state = line.rpartition("\r")
-            if returned:
-                self._state = state
-            elif not self._state:
-                whole.append(line)
+            if "\r" not in line and not self._state:
+                kept.append(line)
                 continue
-            else:
-                self._state += line
-            if self._state.endswith("\n"):
-                whole.append(self._state.lstrip("\n") if self._state.strip() else "")
+            self._state = line.rpartition("\r")[2] if "\r" in line else self._state + line
+            if line.endswith("\n"):
+                kept.append(self._state if self._state.strip() else "")
                 self._state = ""
-        return _harmless("".join(whole))
+        return _harmless("".join(kept))
 
     def _put(self, text):
         try:

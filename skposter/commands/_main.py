@@ -47,7 +47,7 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"skposter {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="show results only")
     common.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(

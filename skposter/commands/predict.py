@@ -21,8 +21,7 @@ SUMMARY = "print the labels of images"
 DESCRIPTION = (
     "Print the most probable labels of each image, and which of all labels reach their threshold. "
     "Images that cannot be read are told on standard error, the others are predicted, and the exit "
-    "status is 1. "
-    + TRUSTED_ONLY
+    "status is 1. " + TRUSTED_ONLY
 )
 
 

@@ -107,7 +107,7 @@ def read_container(path):
             raise ArtifactError("is not a regular file.")
         try:
             bounded = _BoundedReads(file, status.st_size)
-            with zipfile.ZipFile(bounded) as archive:  # type: ignore[call-overload]
+            with zipfile.ZipFile(bounded) as archive:
                 bounded.limit = None
                 return _checked(archive, status.st_size)
         except ArtifactError:
@@ -126,7 +126,7 @@ class _BoundedReads:
     def __init__(self, file, size):
         self._file = file
         self._size = size
-        self.limit = _MAX_TABLE
+        self.limit: int | None = _MAX_TABLE
 
     def read(self, size=-1):
         asked = self._size - self._file.tell() if size < 0 else size
