@@ -10,10 +10,11 @@ Names are loaded on first use, so ``import skposter`` imports neither TensorFlow
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from skposter._version import __version__
+from skposter._version import __version__, not_in_this_version
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from skposter import (
@@ -89,3 +90,15 @@ if not TYPE_CHECKING:  # or every name would be there for them
 
     def __dir__():
         return sorted(__all__)
+
+
+class _OtherVersions:
+    """The last finder of modules: what no other has found was in another version."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.startswith(f"{__name__}."):
+            raise not_in_this_version(name)
+
+
+sys.meta_path.append(_OtherVersions)

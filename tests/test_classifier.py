@@ -75,7 +75,10 @@ def test_nested_parameters_of_scikeras_are_not_taken():
     ("name", "advice"),
     [
         # SciKeras' way of saying it, of which the parameter here is a plain one.
-        ("optimizer__learning_rate", "'learning_rate' is a parameter of its own here: learning_rate="),
+        (
+            "optimizer__learning_rate",
+            "'learning_rate' is a parameter of its own here: learning_rate=",
+        ),
         # The network is a name, which has no options.
         ("network__filters", "pass network as an object that has 'filters'"),
     ],

@@ -1,14 +1,18 @@
 """The command, in this process where nothing speaks against it."""
 
 import csv
+import errno
 import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import joblib
@@ -17,12 +21,16 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from skposter import ImageLoader, TunedThresholdsClassifierCV
+import skposter
+from skposter import ImageLoader, MultiLabelImageClassifier, TunedThresholdsClassifierCV
 from skposter._keras.tensorflow import keras
+from skposter.commands import predict as predict_command
 from skposter.commands import train as train_command
+from skposter.commands._interrupts import raising
 from skposter.commands._main import main
-from skposter.commands._models import FittedModel
+from skposter.commands._models import FittedModel, load_model
 from skposter.datasets import load_image_csv, make_posters
+from skposter.exceptions import ImageLoadError
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +93,12 @@ def test_train_reports_scores_beside_the_label_frequencies_and_writes_a_model(
     assert [row.split()[0] for row in rows] == ["micro", "macro", "samples"]
     assert "Thresholds were chosen for f1_micro on held-out training images" in out
     assert f"2 epochs, model written to {path}" in out
-    assert "epoch 2/2" in err, "progress goes to standard error"
+    assert "epoch 2/2: loss=" in err, "progress goes to standard error"
+    assert [line.split(":")[0] for line in err.splitlines() if "loss=" in line] == [
+        "epoch 1/2",
+        "epoch 2/2",
+    ]
+    assert "\r" not in err, "what is no terminal gets lines"
     assert joblib.load(path)[-1].n_iter_ == 2
     assert os.listdir(tmp_path) == ["model.joblib"], "no partial file stays"
 
@@ -172,6 +185,8 @@ def test_evaluate_per_label_has_a_row_a_label(run, model_path, posters):
     assert {r["label"]: r["support"] for r in json.loads(out)} == loaded.y.sum().to_dict()
     _, out, _ = run(*data)
     assert out.split()[0] == "support"
+    assert max(map(len, out.splitlines())) <= 100
+    assert "base F1 that of predicting the label for every image" in out
 
 
 def test_evaluate_aligns_labels_by_name(run, model_path, posters, tmp_path):
@@ -237,6 +252,7 @@ def broken(tmp_path, posters, train_arguments, model_path):
         "a parameter out of range": [*train, *output, "--set", "dropout=2"],
         "no such model": ["predict", tmp_path / "none.joblib", images],
         "a folder for a model": ["predict", tmp_path, images],
+        "an unknown ending": [*train, "-o", tmp_path / "m.h5"],
         "text for a model": ["predict", tmp_path / "notes.joblib", images],
         "something else pickled": ["predict", tmp_path / "dict.joblib", images],
         "another estimator": ["evaluate", tmp_path / "logistic.joblib", labels, images],
@@ -260,6 +276,7 @@ MESSAGES = {
     "text for an image": r"poster\.jpg.* is not one of JPEG",
     "no folder to write into": "there is no folder .* to write",
     "a folder to write": "is a folder, expected a file",
+    "an unknown ending": r"'.*m\.h5' says nothing .* expected one of \.joblib, .*\.skposter",
     "nothing to choose on": "--no-early-stopping --threshold 0.5",
     "a fraction above one": "validation_fraction",
     "no such parameter": "mean 'dropout'",
@@ -297,9 +314,9 @@ def test_traceback_is_there_on_request(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "required: COMMAND"),
+        ([], "skposter: the following arguments are required: COMMAND; see skposter --help"),
         (["paint"], "invalid choice: 'paint'"),
-        (["train", "a.csv", "b"], "required: -o/--output"),
+        (["train", "a.csv", "b"], "required: -o/--output; see skposter train --help"),
         (["train", "a.csv", "b", "-o", "c", "--epochs", "0"], "0 is not a positive number"),
         (["train", "a.csv", "b", "-o", "c", "--network", "mobilnet"], "mean 'mobilenet'"),
         (["train", "a.csv", "b", "-o", "c", "--threshold", "f1_marco"], "mean 'f1_macro'"),
@@ -309,8 +326,22 @@ def test_traceback_is_there_on_request(tmp_path):
 )
 def test_wrong_arguments_are_exit_status_2(arguments, message, run):
     status, out, err = run(*arguments)
-    assert (status, out) == (2, "")
+    assert (status, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_help_groups_the_commands_in_the_order_of_the_data(run):
+    status, out, _ = run("--help")
+    names = ["demo", "check", "train", "evaluate", "predict", "card", "export"]
+    assert status == 0
+    assert re.findall(r"^  (\w+) +\w", out, re.MULTILINE)[-7:] == names
+    assert re.findall(r"^(\w.*):$", out, re.MULTILINE)[1:] == [
+        "try it",
+        "look at labels and images",
+        "make and use a model",
+        "give it to others",
+    ]
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_help_version_and_wrong_arguments_do_not_wait_for_tensorflow(run_python):
@@ -342,35 +373,75 @@ class CtrlCInTheFirstEpoch(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
-def add_callback(monkeypatch, callback):
-    build = train_command.build_pipeline
-    monkeypatch.setattr(
-        train_command,
-        "build_pipeline",
-        lambda args: build(args).set_params(classifier__callbacks=[callback]),
-    )
+@pytest.fixture
+def ctrl_c(monkeypatch):
+    """A function that lets a callback press Ctrl-C in the training of the command."""
+
+    def press(callback):
+        build = train_command.build_pipeline
+        fit = MultiLabelImageClassifier.fit
+
+        def interrupted(self, X, y):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                fit(self, X, y)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(MultiLabelImageClassifier, "fit", interrupted)
+        monkeypatch.setattr(
+            train_command,
+            "build_pipeline",
+            lambda args: build(args).set_params(classifier__callbacks=[callback]),
+        )
+
+    return press
 
 
-@pytest.mark.filterwarnings("default:Training interrupted")
-def test_ctrl_c_keeps_what_was_learned(run, train_arguments, tmp_path, monkeypatch):
-    add_callback(monkeypatch, CtrlCInTheSecondEpoch)
+def test_ctrl_c_keeps_what_was_learned(run, train_arguments, tmp_path, ctrl_c):
+    ctrl_c(CtrlCInTheSecondEpoch)
     path = tmp_path / "m.joblib"
     status, out, err = run(*train_arguments, "-o", path)
     assert status == 130
-    assert "skposter: warning: Training interrupted by user." in err
+    assert "skposter: interrupted; what was learned is kept" in err
     assert f"1 epoch, model written to {path}" in out
     assert joblib.load(path)[-1].n_iter_ == 1
 
 
-@pytest.mark.filterwarnings("default:Training interrupted")
-def test_ctrl_c_before_the_first_epoch_ends_writes_nothing(
-    run, train_arguments, tmp_path, monkeypatch
-):
-    add_callback(monkeypatch, CtrlCInTheFirstEpoch)
+def test_ctrl_c_before_the_first_epoch_ends_writes_nothing(run, train_arguments, tmp_path, ctrl_c):
+    ctrl_c(CtrlCInTheFirstEpoch)
     status, _, err = run(*train_arguments, "-o", tmp_path / "m.joblib")
     assert status == 130
     assert err.endswith("skposter: interrupted\n")
     assert os.listdir(tmp_path) == []
+
+
+def test_ctrl_c_while_the_model_is_saved_waits(run, train_arguments, tmp_path, monkeypatch):
+    save = train_command.save_somewhere
+
+    def press_and_save(pipeline, path):
+        signal.raise_signal(signal.SIGINT)
+        return save(pipeline, path)
+
+    monkeypatch.setattr(train_command, "save_somewhere", press_and_save)
+    status, out, _ = run(*train_arguments, "-o", tmp_path / "m.joblib")
+    assert status == 130
+    assert "model written to" in out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert joblib.load(tmp_path / "m.joblib")[-1].n_iter_ == 2
+
+
+def test_ctrl_c_in_a_destructor_is_not_lost():
+    class Pressed:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def work():
+        Pressed()
+        for _ in range(1000):
+            time.sleep(0.01)
+
+    with raising(), pytest.raises(KeyboardInterrupt):
+        work()
 
 
 def test_ctrl_c_while_images_are_drawn_is_a_short_line(tmp_path):
@@ -390,6 +461,197 @@ def test_ctrl_c_while_images_are_drawn_is_a_short_line(tmp_path):
     assert out == ""
     assert err.endswith("skposter: interrupted\n")
     assert "Traceback" not in err
+
+
+class FailingStream(io.StringIO):
+    """A stream as of a reader that is gone, or of a full disk."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def write(self, text):
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.EPIPE, 141), (errno.ENOSPC, 2)])
+def test_a_model_is_saved_whatever_becomes_of_the_output(
+    number, expected, train_arguments, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdout", FailingStream(number))
+    monkeypatch.setattr(sys, "stderr", FailingStream(number))
+    assert main([*train_arguments, "-o", str(tmp_path / "m.joblib")]) == expected
+    assert joblib.load(tmp_path / "m.joblib")[-1].n_iter_ == 2
+
+
+def test_a_model_is_saved_whatever_becomes_of_the_report(
+    run, train_arguments, tmp_path, monkeypatch
+):
+    def fail(*args):
+        raise ValueError("no scores today")
+
+    monkeypatch.setattr(train_command, "print_scores", fail)
+    status, out, err = run(*train_arguments, "-o", tmp_path / "m.joblib")
+    assert status == 2
+    assert "model written to" in out
+    assert err.endswith("skposter: no scores today\n")
+    assert joblib.load(tmp_path / "m.joblib")[-1].n_iter_ == 2
+
+
+def test_a_model_whose_folder_has_gone_is_saved_elsewhere(
+    run, train_arguments, tmp_path, monkeypatch
+):
+    folder, instead = tmp_path / "models", tmp_path / "temporary"
+    folder.mkdir()
+    instead.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(instead))
+    fit = MultiLabelImageClassifier.fit
+
+    def lose(self, X, y):
+        folder.rmdir()
+        return fit(self, X, y)
+
+    monkeypatch.setattr(MultiLabelImageClassifier, "fit", lose)
+    status, out, err = run(*train_arguments, "-o", folder / "m.joblib")
+    (path,) = instead.glob("*/m.joblib")
+    assert status == 2
+    assert f"model written to {path}" in out
+    assert "could not be written (there is no folder" in err
+    assert joblib.load(path)[-1].n_iter_ == 2
+
+
+def test_what_the_safe_format_cannot_hold_is_told_before_the_training(
+    run, train_arguments, tmp_path, monkeypatch
+):
+    build = train_command.build_pipeline
+    monkeypatch.setattr(
+        train_command,
+        "build_pipeline",
+        lambda args: build(args).set_params(classifier__loss=lambda y, p: p),
+    )
+    monkeypatch.setattr(MultiLabelImageClassifier, "fit", None)
+    status, _, err = run(*train_arguments, "-o", tmp_path / "m.skposter", "-q")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "loss is" in err
+
+
+def test_one_bad_image_does_not_hide_the_others(run, model_path, posters, tmp_path):
+    good = images_of(posters)[:3]
+    bad, gone = tmp_path / "bad.jpg", tmp_path / "gone.jpg"
+    bad.write_bytes(good[0].read_bytes()[:200])
+    paths = [good[0], bad, good[1], gone, good[2]]
+    expected = run("predict", model_path, *good, "--format", "csv")[1]
+    for how in ("table", "json", "csv"):
+        status, out, err = run("predict", model_path, *paths, "--format", how)
+        assert status == 1
+        assert all(str(path) in out.replace("\\\\", "\\") for path in good)
+        assert str(bad) not in out
+        assert [line.split(": ")[1] for line in err.splitlines()] == [str(gone), str(bad)]
+    assert out == expected
+    for path in (bad, gone):
+        status, out, err = run("predict", model_path, path)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_many_images_are_predicted_a_chunk_at_a_time(model_path, posters):
+    paths = np.array([*map(str, images_of(posters)), "none.jpg"])
+    model = load_model(model_path)
+    assert model.images_at_once % 32 == 0
+    whole, failures = model.predict_loadable(paths)
+    assert [(row, path) for row, path, _ in failures] == [(60, "none.jpg")]
+    assert np.isnan(whole[60]).all()
+    chunked, again = model._replace(images_at_once=32).predict_loadable(paths)
+    np.testing.assert_array_equal(chunked, whole)
+    assert again == failures
+    with pytest.raises(ImageLoadError, match=r"row 60: none\.jpg"):
+        model.predict_proba(paths)
+
+
+def test_names_of_files_need_not_be_text(run, model_path, posters, tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"p\xff\x1b.jpg")
+    shutil.copy(images_of(posters)[0], path)
+    for how in ("table", "json", "csv"):
+        status, out, _ = run("predict", model_path, os.fsdecode(path), "--format", how)
+        assert status == 0
+        out.encode()
+        if how == "json":
+            assert os.fsencode(json.loads(out)[0]["image"]) == path
+        else:
+            assert "\\udcff" in out
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_output_is_whole_in_every_encoding(encoding, model_path, posters, monkeypatch):
+    name = "rouge \N{HEAVY BLACK HEART}\x1b[2J"
+    model = load_model(model_path)
+    model = model._replace(label_names=[name, *model.label_names[1:]])
+    monkeypatch.setattr(predict_command, "load_model", lambda path: model)
+    for how in ("table", "json", "csv"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stream)
+        image = str(images_of(posters)[0])
+        assert main(["predict", model_path, image, "--format", how]) == 0
+        text = stream.buffer.getvalue().decode(encoding)
+        assert ("\x1b" in text) == (how == "csv"), "a program gets what there is"
+        if how == "json":
+            assert name in {entry["label"] for entry in json.loads(text)[0]["top"]}
+        else:
+            assert "rouge \\u2764" in text
+
+
+@pytest.mark.filterwarnings("always::skposter.exceptions.ImageLoadWarning")
+def test_on_error_reaches_the_loader(run, train_arguments, posters, tmp_path):
+    images = tmp_path / "Images"
+    shutil.copytree(posters / "Images", images)
+    images_of(tmp_path)[0].write_bytes(b"no image")
+    arguments = [*train_arguments, "-o", tmp_path / "m.joblib", "-q"]
+    arguments[2] = images
+    assert run(*arguments)[0] == 2
+    status, _, err = run(*arguments, "--on-error", "blank")
+    assert status == 0
+    assert "skposter: warning: A grey image stands in" in err
+    assert joblib.load(tmp_path / "m.joblib")[0].on_error == "blank"
+
+
+def test_the_safe_format_is_known_by_what_is_in_a_file(run, fitted_classifier, tmp_path):
+    skposter.save(fitted_classifier, tmp_path / "a.skposter")
+    os.rename(tmp_path / "a.skposter", tmp_path / "b.joblib")
+    assert load_model(tmp_path / "b.joblib").label_names == ["red", "green", "blue"]
+    status, out, _ = run("card", tmp_path / "b.joblib")
+    assert (status, 'skposter.load("a.skposter")' in out) == (0, True)
+    joblib.dump(fitted_classifier, tmp_path / "c.skposter")  # never trusted by this name
+    status, _, err = run("card", tmp_path / "c.skposter")
+    assert status == 2
+    assert "looks like a pickle" in err
+
+
+START = """
+import signal, sys
+set_handler = signal.signal
+def told(*arguments):
+    before = set_handler(*arguments)
+    print("ready", flush=True)
+    return before
+signal.signal = told
+from skposter.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.1, 1.0])
+def test_ctrl_c_at_the_start_is_one_line(moment, model_path, posters, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, "predict", model_path, posters / "Images"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(moment)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "skposter: interrupted\n")
+    assert set(out.split()) <= {"ready"}
 
 
 def test_nobody_reading_the_output_is_no_error(posters):

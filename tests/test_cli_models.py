@@ -33,6 +33,8 @@ def test_export_refuses_in_one_line(model_files, tmp_path, capsys, monkeypatch):
     model = str(model_files / "model.skposter")
     assert main(["export", model, "-o", str(tmp_path / "model.h5")]) == 2
     assert "names no format" in capsys.readouterr().err
+    assert main(["export", model, "--format", "onnx", "-o", str(tmp_path / "m.keras")]) == 2
+    assert "format='onnx', and the ending of" in capsys.readouterr().err
     assert main(["export", model, "--format", "saved_model", "-o", str(tmp_path)]) == 2
     assert "is a folder that is there already" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
@@ -47,7 +49,9 @@ def test_card_is_that_of_the_file_or_made_for_a_joblib_file(model_files, capsys)
     assert "Sorts colours." in kept
     assert main(["card", str(model_files / "model.joblib")]) == 0
     made = capsys.readouterr().out
-    assert made.split("## How to load")[1] == kept.split("## How to load")[1]
+    assert made.split("## Trained on")[1] == kept.split("## Trained on")[1]
+    assert 'skposter.load("model.skposter")' in kept
+    assert 'joblib.load("model.joblib")' in made
 
 
 def test_a_damaged_model_is_named(model_files, tmp_path, capsys):

@@ -59,9 +59,7 @@ def skewed():
 
 def fitted(skewed, **params):
     options = {"epochs": 2, "batch_size": 30, "random_state": 0, "validation_fraction": 0}
-    classifier = MultiLabelImageClassifier(
-        SmallCNN(filters=(4,), dropout=0.6), **options, **params
-    )
+    classifier = MultiLabelImageClassifier(SmallCNN(filters=(4,), dropout=0.6), **options, **params)
     return classifier.fit(*skewed)
 
 

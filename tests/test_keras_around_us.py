@@ -16,7 +16,6 @@ from sklearn.base import clone
 import skposter
 from skposter._training.callbacks import cosine_share
 from skposter.memory import list_memory
-from skposter.networks import SmallCNN
 
 
 def weights_of(classifier):
@@ -98,7 +97,9 @@ COSINE = [0.03 * cosine_share(step, 9) for step in range(9)]
 )
 def test_a_callback_that_sets_the_rate_is_obeyed(callback, expected, on_schedule, colour_images):
     rates, caught = rates_and_warnings(on_schedule(), colour_images, [callback()])
-    np.testing.assert_allclose(np.reshape(rates, (3, 3)).T, np.broadcast_to(expected, (3, 3)), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.reshape(rates, (3, 3)).T, np.broadcast_to(expected, (3, 3)), rtol=1e-6
+    )
     assert len(caught) == 1
     assert "learning_rate_schedule='cosine' steps aside" in str(caught[0].message)
     assert caught[0].filename == __file__
@@ -327,9 +328,7 @@ def test_accumulated_gradients_are_applied_together(tiny_classifier, colour_imag
     waiting = keras.optimizers.SGD(1.0, gradient_accumulation_steps=8)
     waited = tiny_classifier(optimizer=waiting, **params).fit(*colour_images)
     still = tiny_classifier(learning_rate=1e-30, **params).fit(*colour_images)
-    for a, b in zip(
-        waited.model_.trainable_weights, still.model_.trainable_weights, strict=True
-    ):
+    for a, b in zip(waited.model_.trainable_weights, still.model_.trainable_weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     on = clone(waited).set_params(epochs=2).fit(*colour_images)
     assert not np.allclose(on.model_.trainable_weights[0], waited.model_.trainable_weights[0])

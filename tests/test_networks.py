@@ -76,7 +76,9 @@ def test_networks_are_estimators_that_check_what_they_are_given(network):
         type(network)(weihgts=None)
     for name in params:
         wrong = clone(network).set_params(**{name: object()})  # as in scikit-learn, checked in use
-        with pytest.raises(ValueError, match=rf"The '{name}' parameter of {type(network).__name__}"):
+        with pytest.raises(
+            ValueError, match=rf"The '{name}' parameter of {type(network).__name__}"
+        ):
             built(wrong)
 
 

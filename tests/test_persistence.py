@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.numpy
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +23,6 @@ from skposter._estimators.versions import library_versions
 from skposter.averaging import AveragingClassifier
 from skposter.exceptions import ArtifactError
 from skposter.persistence import read_card
-from skposter.persistence._container import read_container
 
 PREDICT = """
 import sys
@@ -116,11 +116,14 @@ def test_equal_models_give_equal_files_hardly_larger_than_their_weights(
     tmp_path, tiny_classifier, colour_images
 ):
     classifier = tiny_classifier(network="small_cnn", epochs=1).fit(*colour_images)
-    skposter.save(classifier, tmp_path / "a.skposter")
-    skposter.save(skposter.load(tmp_path / "a.skposter"), tmp_path / "b.skposter")
-    assert (tmp_path / "a.skposter").read_bytes() == (tmp_path / "b.skposter").read_bytes()
+    first, second = tmp_path / "a" / "model.skposter", tmp_path / "b" / "model.skposter"
+    for path in (first, second):
+        path.parent.mkdir()
+    skposter.save(classifier, first)
+    skposter.save(skposter.load(first), second)
+    assert first.read_bytes() == second.read_bytes()
     weights = sum(array.nbytes for array in classifier.keras_classifier_.network_.variables)
-    assert (tmp_path / "a.skposter").stat().st_size < 1.05 * weights
+    assert first.stat().st_size < 1.05 * weights
 
 
 def test_the_arrays_are_in_the_safetensors_format(tmp_path, fitted_classifier):
@@ -129,8 +132,7 @@ def test_the_arrays_are_in_the_safetensors_format(tmp_path, fitted_classifier):
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["manifest.json", "arrays.safetensors", "README.md"]
         data = archive.read("arrays.safetensors")
-    safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
-    arrays = safetensors.load(data)
+    arrays = safetensors.numpy.load(data)
     kernel = fitted_classifier.model_.get_layer("conv_1").kernel.numpy()
     np.testing.assert_array_equal(arrays["model.network/0000.conv_1/kernel"], kernel)
 
@@ -151,7 +153,7 @@ def test_the_arrays_are_in_the_safetensors_format(tmp_path, fitted_classifier):
         (lambda clf: clf.set_params(threshold=[0.5, 0.5, np.nan]), "threshold.*nan|NaN"),
         (
             lambda clf: make_pipeline(StandardScaler(), clf),
-            "model.standardscaler is a sklearn.*job",
+            "model.0. is a sklearn.*StandardScaler.*job",
         ),
         (lambda clf: LogisticRegression(), "LogisticRegression"),
         (lambda clf: _search(clf), "best_estimator_"),
@@ -202,21 +204,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, fitted_classifier):
 def test_a_model_that_comes_back_differently_is_not_written(
     tmp_path, fitted_classifier, monkeypatch
 ):
-    def load_something_else(path):
-        other = skposter.persistence._save_load._restored
-        model, _ = other(*_parts(path))
-        model.tta = "flip"
-        return model
+    restored = skposter.persistence._save_load._restored
 
-    monkeypatch.setattr("skposter.persistence._save_load.load", load_something_else)
+    def something_else(manifest, arrays):
+        model, libraries = restored(manifest, arrays)
+        model.tta = "flip"
+        return model, libraries
+
+    monkeypatch.setattr("skposter.persistence._save_load._restored", something_else)
     with pytest.raises(ArtifactError, match="predicts differently"):
         skposter.save(fitted_classifier, tmp_path / "model.skposter")
     assert not os.listdir(tmp_path)
-
-
-def _parts(path):
-    manifest, members = read_container(path)
-    return manifest, skposter._files.safetensors.unpack_arrays(members["arrays.safetensors"])
 
 
 def test_other_library_versions_warn(tmp_path, fitted_classifier, monkeypatch):
@@ -227,8 +225,7 @@ def test_other_library_versions_warn(tmp_path, fitted_classifier, monkeypatch):
     }
     monkeypatch.setattr("skposter.persistence._save_load.library_versions", lambda: then)
     message = "The model in .* was saved with skposter 0.0.1 .*, pillow 9.5.0"
-    with pytest.warns(InconsistentVersionWarning, match=message):  # its check loads it already
-        path = _saved(fitted_classifier, tmp_path)
+    path = _saved(fitted_classifier, tmp_path)
     with pytest.warns(InconsistentVersionWarning, match=message):
         skposter.load(path)
 

@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 import skposter
 from skposter import ImageLoader, MultiLabelImageClassifier, TunedThresholdsClassifierCV
 from skposter._keras.tensorflow import keras
+from skposter.exceptions import ArtifactError
 from skposter.networks import SmallCNN
 
 USERS_MODULE = """
@@ -222,3 +223,112 @@ def test_a_search_over_unnamed_networks_runs_in_processes(
     np.testing.assert_array_equal(
         alone.predict_proba(colour_images[0]), search.predict_proba(colour_images[0])
     )
+
+
+SCRIPT = """
+import sys
+from functools import partial
+import joblib, keras, numpy as np
+from skposter import FixedThresholdsClassifier, MultiLabelImageClassifier
+
+def network(meta, units, scale):
+    images = keras.Input(meta["input_shape"], dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(scale(255))(images))
+    x = keras.layers.Dense(units, activation="relu")(x)
+    return keras.Model(images, keras.layers.Dense(meta["n_labels"], activation="sigmoid")(x))
+
+def inverse(x):
+    return 1 / x
+
+class Builder:
+    def __init__(self, units):
+        self.units = units
+    def __call__(self, meta):
+        return network(meta, self.units, inverse)
+    def build(self, meta):
+        return self(meta)
+
+class Watching(keras.callbacks.Callback):
+    pass
+
+folder = sys.argv[1]
+X = np.load(folder + "/X.npy")
+y = np.tile([[0, 1], [1, 0]], (len(X) // 2, 1))
+networks = {
+    "partial": partial(network, units=2, scale=inverse),
+    "object": Builder(2),
+    "method": Builder(2).build,
+}
+for name, builder in networks.items():
+    model = MultiLabelImageClassifier(
+        builder, epochs=1, random_state=0, callbacks=[Watching()] if name == "object" else None
+    ).fit(X, y)
+    np.save(f"{folder}/{name}.npy", model.predict_proba(X))
+    joblib.dump(FixedThresholdsClassifier(model), f"{folder}/{name}.joblib")
+    again = joblib.load(f"{folder}/{name}.joblib").estimator
+    assert type(again.network) is type(builder)
+"""
+
+LOAD = """
+import sys, joblib, numpy as np
+folder = sys.argv[1]
+X = np.load(folder + "/X.npy")
+y = np.tile([[0, 1], [1, 0]], (len(X) // 2, 1))
+for name in ("partial", "object", "method"):
+    model = joblib.load(f"{folder}/{name}.joblib").estimator
+    assert np.array_equal(model.predict_proba(X), np.load(f"{folder}/{name}.npy")), name
+    model.fit(X, y)  # with the code that came along
+    assert np.array_equal(model.predict_proba(X), np.load(f"{folder}/{name}.npy")), name
+"""
+
+
+def test_what_a_script_defines_travels_wherever_in_a_parameter_it_is(tmp_path, run_python):
+    X = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    np.save(tmp_path / "X.npy", X)
+    run_python(SCRIPT, tmp_path)
+    run_python(LOAD, tmp_path)
+
+
+def plain(x):
+    return x
+
+
+def test_what_holds_code_is_copied_and_pickled_as_what_it_was(tiny_classifier):
+    class Local:
+        def __init__(self, function):
+            self.function = function
+
+    values = [
+        partial(plain, 3, y=[plain]),
+        [partial(plain), {"a": (plain, 1)}],
+        {"layer": lambda x: x + 1},
+        Local(plain),
+        None,
+        {"alpha": 0.25},
+    ]
+    for value in values:
+        classifier = tiny_classifier(network_params=value)
+        assert copy.copy(classifier).network_params is value
+        copied = copy.deepcopy(classifier).network_params
+        loaded = pickle.loads(pickle.dumps(classifier)).network_params
+        for other in (copied, loaded):
+            assert type(other) is type(value) or type(other).__name__ == "Local"
+    assert copy.deepcopy(tiny_classifier(network_params=values[1])).network_params is not values[1]
+    loaded = pickle.loads(pickle.dumps(tiny_classifier(network_params=values[0]))).network_params
+    assert (loaded.func, loaded.args, loaded.keywords) == (plain, (3,), {"y": [plain]})
+    loaded = pickle.loads(pickle.dumps(tiny_classifier(network_params=values[1]))).network_params
+    assert loaded[0].func is plain
+    assert loaded[1] == {"a": (plain, 1)}
+
+
+def test_parameters_that_came_later_are_told(tiny_classifier):
+    class Older(MultiLabelImageClassifier):
+        def __getstate__(self):
+            state = super().__getstate__()
+            del state["tta"]
+            return state
+
+    with pytest.raises(
+        ArtifactError, match="by another skposter, in which it had no parameter 'tta'"
+    ):
+        copy.copy(Older())

@@ -5,7 +5,6 @@ import os
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, KFold
 
 import skposter
 from skposter import MultiLabelImageClassifier
@@ -26,7 +25,9 @@ REAL_WEIGHTS = os.environ.get("SKPOSTER_WEIGHTS", "")  # MobileNet 0.25, without
 
 
 def mobilenet(weights, **params):
-    return Pretrained("mobilenet", **{"weights": weights, "builder_params": {"alpha": 0.25}, **params})
+    return Pretrained(
+        "mobilenet", **{"weights": weights, "builder_params": {"alpha": 0.25}, **params}
+    )
 
 
 def built(network, shape=SHAPE):
@@ -242,9 +243,7 @@ def test_a_saved_network_needs_no_file_of_weights(images, weights, tmp_path):
     skposter.save(fitted, tmp_path / "model.skposter")
     moved.unlink()
     loaded = skposter.load(tmp_path / "model.skposter")
-    np.testing.assert_array_equal(
-        loaded.predict_proba(images[0]), fitted.predict_proba(images[0])
-    )
+    np.testing.assert_array_equal(loaded.predict_proba(images[0]), fitted.predict_proba(images[0]))
     assert loaded.recipe_ == fitted.recipe_
 
 

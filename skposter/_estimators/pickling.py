@@ -4,18 +4,22 @@ pickle writes a function as the name of its module, which cannot be loaded where
 missing, and refuses one that has no name to be found by. SciKeras makes Keras write its objects as
 descriptions, which can be written but never be read again if their class is not registered. Here a
 function or class travels by name and may be missing as long as nobody calls it, and travels as
-code (cloudpickle) if no module has it.
+code (cloudpickle) if no module has it, as in a notebook or a script. What holds such functions (a
+`functools.partial`, a list of callbacks, an object whose class is in the script) travels likewise.
 """
 
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
+from functools import partial
 from importlib import import_module
 
 import cloudpickle
 
 from skposter._estimators.versions import library_versions, warn_about_versions
+from skposter.exceptions import ArtifactError
 
 __all__ = ["MissingObject", "PickledByName", "VersionedPickleMixin", "portable"]
 
@@ -36,6 +40,7 @@ class VersionedPickleMixin:
     def __setstate__(self, state):
         state = {name: original(value) for name, value in state.items()}
         versions = state.pop("_versions", {})
+        check_params(type(self), state)
         warn_about_versions(type(self).__name__, versions, ("skposter", "keras", "tensorflow"))
         super().__setstate__(state)  # type: ignore[misc]
 
@@ -67,7 +72,7 @@ class MissingObject:
 
 
 class PickledByName:
-    """Wraps a function, class or Keras object for the time of its pickling.
+    """Wraps code, a Keras object, or what holds some, for the time of its pickling.
 
     Loading gives the object itself, as copying does.
     """
@@ -77,19 +82,36 @@ class PickledByName:
         self.owner = owner
 
     def __deepcopy__(self, memo):
-        return self.value
+        shared = _is_code(self.value) or _is_keras_object(self.value)
+        return self.value if shared else copy.deepcopy(self.value, memo)
 
     def __reduce__(self):
-        if not _is_code(self.value):
-            return _keras_object, _described(self.value, self.owner)
+        value, owner = self.value, self.owner
+        if _is_code(value):
+            return self._code()
+        if isinstance(value, partial):
+            parts = [portable(part, owner) for part in (value.func, value.args, value.keywords)]
+            return _partial, tuple(parts)
+        if type(value) in (list, tuple, set):
+            return _of_kind, (type(value), [portable(item, owner) for item in value])
+        if type(value) is dict:
+            return dict, ([(name, portable(item, owner)) for name, item in value.items()],)
+        if _is_keras_object(value):
+            return _keras_object, _described(value, owner)
+        return self._by_value(f"{type(value).__module__}.{type(value).__qualname__}")
+
+    def _code(self):
         module, name = self.value.__module__, self.value.__qualname__
         if module != "__main__" and _find(module, name) is self.value:
             return _by_name, (module, name)
+        return self._by_value(f"{module}.{name}")
+
+    def _by_value(self, name):
         try:
-            return _by_value, (f"{module}.{name}", cloudpickle.dumps(self.value))
+            return _by_value, (name, cloudpickle.dumps(self.value))
         except Exception as error:  # whatever its variables raise
             raise pickle.PicklingError(
-                f"{self.owner} cannot be saved: {module}.{name} is in no module that could be "
+                f"{self.owner} cannot be saved: {name} is in no module that could be "
                 f"imported, and holds something that cannot be pickled ({error}). Define it at "
                 "the top of a module, and create in it what it needs."
             ) from error
@@ -97,14 +119,32 @@ class PickledByName:
 
 def portable(value, owner):
     """Return something to pickle in place of `value`; `owner` is named in errors."""
-    if _is_code(value) or _is_keras_object(value):
-        return PickledByName(value, owner)
-    return value
+    return PickledByName(value, owner) if _travels_wrapped(value) else value
 
 
 def original(value):
     """Undo `portable` where nothing was pickled in between."""
     return value.value if isinstance(value, PickledByName) else value
+
+
+def check_params(kind, state):
+    """Raise ArtifactError if a pickle lacks parameters that the class has had since."""
+    missing = [name for name in kind._get_param_names() if name not in state]
+    if missing:
+        raise ArtifactError(
+            f"This {kind.__name__} was pickled by another skposter, in which it had no parameter "
+            f"{missing[0]!r}: load it with that version, or train it again."
+        )
+
+
+def _travels_wrapped(value):
+    if type(value) in (list, tuple, set):
+        return any(map(_travels_wrapped, value))
+    if type(value) is dict:
+        return any(map(_travels_wrapped, value.values()))
+    if isinstance(value, partial) or _is_code(value) or _is_keras_object(value):
+        return True
+    return type(value).__module__ == "__main__" or "<locals>" in type(value).__qualname__
 
 
 def _is_code(value):
@@ -115,6 +155,14 @@ def _is_keras_object(value):
     return hasattr(value, "get_config") and any(
         base.__module__.partition(".")[0] == "keras" for base in type(value).__mro__
     )
+
+
+def _partial(func, args, keywords):
+    return partial(func, *args, **keywords)
+
+
+def _of_kind(kind, items):
+    return kind(items)
 
 
 def _find(module, name):

@@ -1,4 +1,4 @@
-"""The parts of a fitted model that other rooms ask for, whatever is wrapped around them."""
+"""The parts of a fitted model that other packages ask for, whatever is wrapped around them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from sklearn.exceptions import NotFittedError
 
 from skposter.exceptions import ArtifactError
 
-__all__ = ["deciding", "learned", "steps_inwards"]
+__all__ = ["deciding", "image_loader", "learned", "steps_inwards"]
 
 
 def steps_inwards(model):
-    """Yield a model, and what it wraps, from the outside in."""
+    """Yield a model, and what it wraps, from the outside in.
+
+    Of several that were trained alike, as in an average, the first is what is wrapped.
+    """
     while model is not None and not isinstance(model, str):
         yield model
-        held = getattr(model, "__dict__", {})
-        if hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        elif len(held.get("estimators_", ())):
-            model = model.estimators_[0]  # of several that were trained alike
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
+        # FrozenEstimator has the attributes of what it holds, and its own are only in here.
+        own = getattr(model, "__dict__", {})
+        if own.get("steps"):
+            model = own["steps"][-1][1]
+        elif len(own.get("estimators_", ())):
+            model = own["estimators_"][0]
+        elif "best_estimator_" in own:
+            model = own["best_estimator_"]
         else:
-            # FrozenEstimator answers for what it holds, and has no estimator_ of its own.
-            model = held.get("estimator_", held.get("estimator"))
+            model = own.get("estimator_", own.get("estimator"))
 
 
 def deciding(model):
@@ -35,9 +38,20 @@ def learned(model):
     return _first(model, "keras_classifier_")
 
 
+def image_loader(model):
+    """Return the ImageLoader in a model, or None if it takes images."""
+    for step in steps_inwards(model):
+        for _, part in getattr(step, "__dict__", {}).get("steps", ()):
+            if type(part).__name__ == "ImageLoader":  # which need not be imported to know this
+                return part
+    return None
+
+
 def _first(model, attribute):
     for step in steps_inwards(model):
-        if attribute in vars(step) or isinstance(getattr(type(step), attribute, None), property):
+        if attribute in getattr(step, "__dict__", {}) or isinstance(
+            getattr(type(step), attribute, None), property
+        ):
             if not hasattr(step, attribute):
                 raise NotFittedError(f"This {type(step).__name__} is not fitted yet.")
             return step

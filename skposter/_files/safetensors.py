@@ -1,37 +1,32 @@
 """Arrays as bytes in the safetensors format: a JSON header of names, types and shapes, then data.
 
-Written and read here because it takes few lines, each of which can be checked: the reader
-allocates nothing beyond the bytes that it is given.
+The package of that name reads and writes them. It has a limit of its own for the header (100 MB),
+takes a name that is there twice for the last, and knows types that NumPy does not have, so the
+header is looked at first.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import struct
 
 import numpy as np
+import safetensors.numpy
 
-from skposter._files.json_values import parse_json
+from skposter._files.json_values import brief, expect, parse_json
 from skposter.exceptions import ArtifactError
 
 __all__ = ["pack_arrays", "unpack_arrays"]
 
 _TYPES = {
-    "BOOL": "|b1",
-    "U8": "|u1",
-    "I8": "|i1",
-    "U16": "<u2",
-    "I16": "<i2",
-    "U32": "<u4",
-    "I32": "<i4",
-    "U64": "<u8",
-    "I64": "<i8",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
+    "bool": "BOOL",
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
 }
-_NAMES = {np.dtype(code): name for name, code in _TYPES.items()}
+_MAX_DIMENSIONS = 8
+# Twenty thousand arrays; the largest network of keras.applications has 1,700.
+_MAX_HEADER_BYTES = 4 * 2**20
+_MAX_HEADER_VALUES = 250_000
 
 
 def pack_arrays(arrays):
@@ -51,28 +46,19 @@ def pack_arrays(arrays):
     ArtifactError
         If an array has another type.
     """
-    header, parts, end = {}, [], 0
+    dense = {}
     for name, array in arrays.items():
         array = np.asarray(array)
-        little_endian = array.dtype.newbyteorder("<")
-        if little_endian not in _NAMES:
+        if array.dtype.name not in _TYPES:
             raise ArtifactError(
                 f"Array {name!r} has the type {array.dtype}, which cannot be saved."
             )
-        parts.append(array.astype(little_endian, copy=False).tobytes())
-        start, end = end, end + len(parts[-1])
-        header[name] = {
-            "dtype": _NAMES[little_endian],
-            "shape": list(array.shape),
-            "data_offsets": [start, end],
-        }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # so that the data are aligned
-    return b"".join([struct.pack("<Q", len(text)), text, *parts])
+        dense[name] = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    return safetensors.numpy.save(dense)
 
 
 def unpack_arrays(data):
-    """Return the arrays in safetensors bytes, as read-only views of them.
+    """Return the arrays in safetensors bytes, in no particular order.
 
     Parameters
     ----------
@@ -93,33 +79,20 @@ def unpack_arrays(data):
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise ArtifactError("Arrays: the header is longer than the data.")
-    header = parse_json(data[8 : 8 + length], "Arrays")
-    body = memoryview(data)[8 + length :]
-    arrays, end = {}, 0
+    if length > _MAX_HEADER_BYTES:
+        raise ArtifactError(f"Arrays: a header of {length} bytes, {_MAX_HEADER_BYTES} at most.")
+    header = parse_json(data[8 : 8 + length], "Arrays", max_values=_MAX_HEADER_VALUES)
     for name, entry in header.items():
-        array, end = _array(name, entry, body, end)
-        arrays[name] = array
-    if end != len(body):
-        raise ArtifactError(f"Arrays: {len(body)} bytes of data, of which {end} are declared.")
-    return arrays
-
-
-def _array(name, entry, body, start):
-    """Return the array that begins at `start`, and where it ends."""
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ArtifactError(f"Array {name!r}: expected dtype, shape and data_offsets.")
-    dtype, shape = _TYPES.get(str(entry["dtype"])), entry["shape"]
-    if dtype is None:
-        raise ArtifactError(f"Array {name!r}: type {str(entry['dtype'])[:20]!r} is not allowed.")
-    if not isinstance(shape, list) or len(shape) > 8 or not all(map(_is_length, shape)):
-        raise ArtifactError(f"Array {name!r}: the shape is not a list of up to 8 lengths.")
-    end = start + math.prod(shape) * np.dtype(dtype).itemsize
-    if entry["data_offsets"] != [start, end] or end > len(body):
-        raise ArtifactError(
-            f"Array {name!r}: shape {shape} needs bytes {start} to {end}, declared are "
-            f"{str(entry['data_offsets'])[:60]} of {len(body)}."
-        )
-    return np.frombuffer(body[start:end], dtype).reshape(shape), end
+        where = f"Array {brief(name)}"
+        dtype, shape, _ = expect(entry, where, dtype=str, shape=list, data_offsets=list)
+        if dtype not in _TYPES.values():
+            raise ArtifactError(f"{where}: type {brief(dtype)} is not allowed.")
+        if len(shape) > _MAX_DIMENSIONS or not all(map(_is_length, shape)):
+            raise ArtifactError(f"{where}: the shape is no list of {_MAX_DIMENSIONS} lengths.")
+    try:
+        return safetensors.numpy.load(data)
+    except Exception as error:  # the package's own, and NumPy's where no array has such a shape
+        raise ArtifactError(f"Arrays: {brief(str(error))}.") from error
 
 
 def _is_length(value):

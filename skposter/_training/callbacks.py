@@ -7,6 +7,7 @@ theirs. They run before ours, so that ours see what they log and what they set.
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import contextmanager
 from typing import Any
 
@@ -137,7 +138,10 @@ class StopWhenNotFinite(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar over all batches of all epochs, with the losses of the last epoch beside it."""
+    """One bar over all batches of all epochs, with the losses of the last epoch beside it.
+
+    Where nobody can watch a bar (a log file), one line an epoch.
+    """
 
     def __init__(self, epochs, batches):
         super().__init__()
@@ -146,21 +150,38 @@ class Progress(keras.callbacks.Callback):
         self._bar: Any = None
 
     def on_train_begin(self, logs=None):
-        self._bar = tqdm(total=self._epochs * self._batches, unit="batch", desc="training")
+        self._bar = tqdm(
+            total=self._epochs * self._batches,
+            unit="batch",
+            desc="training",
+            disable=not _bars_can_be_seen(),
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._bar.set_description(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
+        self._bar.set_description(self._title(epoch), refresh=False)
 
     def on_train_batch_end(self, batch, logs=None):
         self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._bar.set_postfix({name: f"{value:.4f}" for name, value in (logs or {}).items()})
+        losses = {name: f"{value:.4f}" for name, value in (logs or {}).items()}
+        self._bar.set_postfix(losses)
+        if self._bar.disable and sys.stderr is not None:
+            shown = ", ".join(f"{name}={value}" for name, value in losses.items())
+            sys.stderr.write(f"{self._title(epoch)}: {shown}\n")
+
+    def _title(self, epoch):
+        return f"epoch {epoch + 1}/{self._epochs}"
 
     def close(self):
         """Leave the bar as it stands; also after an interrupt, when Keras calls nothing."""
         if self._bar is not None:
             self._bar.close()
+
+
+def _bars_can_be_seen():
+    in_notebook = any("notebook" in kind.__module__ for kind in tqdm.__mro__)
+    return in_notebook or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class LogToHistory(keras.callbacks.Callback):

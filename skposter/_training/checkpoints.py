@@ -67,15 +67,15 @@ class Checkpoint:
     Parameters
     ----------
     folder : str or path-like
-        Made if it is not there.
+        Made when there is something to write, if it is not there.
     digest : str
         Changes with everything that decides about the result, so that a file is never taken for
         that of another training.
     """
 
     def __init__(self, folder, digest):
-        os.makedirs(folder, exist_ok=True)
         self.path = os.path.join(os.fspath(folder), f"{digest}.checkpoint")
+        self._told = False
 
     def read(self):
         """Return what was written, or None; a damaged file is as good as none, with a warning."""
@@ -83,6 +83,11 @@ class Checkpoint:
             with open(self.path, "rb") as file:
                 digest, data = file.read(32), file.read()
         except FileNotFoundError:
+            return None
+        except OSError as error:
+            warn_user(
+                f"The checkpoint {self.path!r} cannot be read ({error}); training begins anew."
+            )
             return None
         try:
             if hashlib.sha256(data).digest() != digest:
@@ -95,7 +100,7 @@ class Checkpoint:
             return None
 
     def write(self, progressed):
-        """Replace what was written."""
+        """Replace what was written; where that cannot be done, training goes on with a warning."""
         data = pack_arrays(_packed(progressed))
         digest = hashlib.sha256(data).digest()
 
@@ -103,7 +108,16 @@ class Checkpoint:
             file.write(digest)
             file.write(data)
 
-        write_durably(self.path, write)
+        try:
+            os.makedirs(os.path.dirname(self.path) or os.curdir, exist_ok=True)
+            write_durably(self.path, write)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                warn_user(
+                    f"The checkpoint {self.path!r} cannot be written ({error}). Training goes on; "
+                    "if it is killed, it begins anew."
+                )
 
     def remove(self):
         """Remove what was written, if anything."""
@@ -127,10 +141,10 @@ def _packed(progressed):
 
 def _unpacked(arrays):
     rest = parse_json(arrays.pop("rest").tobytes(), "rest")
-    lists: dict[str, Any] = {
-        name: [array for key, array in arrays.items() if key.startswith(f"{name}/")]
-        for name in _LISTS
-    }
+    lists: dict[str, Any] = {}
+    for name in _LISTS:
+        count = sum(key.startswith(f"{name}/") for key in arrays)
+        lists[name] = [arrays[f"{name}/{i}"] for i in range(count)]
     return Progressed(
         **lists, history=rest["history"], stopping=rest["stopping"], stopped=rest["stopped"]
     )

@@ -1,30 +1,35 @@
 """The ``skposter`` command: arguments in, an exit status out.
 
-0 is success, 1 means that ``check`` found problems, 2 that arguments or files are not right, 130
-that Ctrl-C was pressed, 141 that nobody read the output. Errors in files are one line on standard
-error. Modules that are slow to import are imported by the commands only once they run.
+0 is success, 1 means that ``check`` found problems or that some images could not be predicted, 2
+that arguments or files are not right or that the output cannot be written, 130 that Ctrl-C was
+pressed, 141 that nobody reads the output. Errors in files are one line on standard error. Modules
+that are slow to import are imported by the commands only once they run.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import sys
 import warnings
 
 from skposter._version import __version__
 from skposter.commands import card, check, demo, evaluate, export, predict, train
+from skposter.commands._console import Console
+from skposter.commands._interrupts import INTERRUPTED, done, leaving
 from skposter.exceptions import SkposterError
 
-_COMMANDS = {
-    "demo": demo,
-    "train": train,
-    "predict": predict,
-    "evaluate": evaluate,
-    "check": check,
-    "export": export,
-    "card": card,
+UNREAD = 141
+WRONG = 2
+
+# In the order of the data.
+_GROUPS = {
+    "try it": {"demo": demo},
+    "look at labels and images": {"check": check},
+    "make and use a model": {"train": train, "evaluate": evaluate, "predict": predict},
+    "give it to others": {"card": card, "export": export},
 }
+_COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}
 
 
 def build_parser():
@@ -34,20 +39,25 @@ def build_parser():
     -------
     parser : argparse.ArgumentParser
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="skposter",
+        usage="skposter [-h] [--version] COMMAND ...",
         description="Multi-label image classification from a CSV of labels and a folder of images.",
+        epilog=_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"skposter {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="show results only")
     common.add_argument("--traceback", action="store_true", help="show where an error came from")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
+    )
     for name, command in _COMMANDS.items():
         subparser = commands.add_parser(
             name,
             parents=[common],
-            help=command.SUMMARY,
+            prog=f"skposter {name}",
             description=command.DESCRIPTION,
             formatter_class=_HelpWithDefaults,
         )
@@ -61,21 +71,34 @@ def main(argv=None):
     Parameters
     ----------
     argv : list of str, default=None
-        The arguments; None takes those of the process.
+        The arguments; None takes those of the process, whose Ctrl-C is then handled here.
 
     Returns
     -------
     status : int
         The exit status.
     """
-    try:
+    out, err = Console(sys.stdout), Console(sys.stderr, progress=True)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        if argv is None:
+            leaving()
         status = _run(argv)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        out.flush()
+        if out.failure is not None and status in (0, 1):
+            status = UNREAD if isinstance(out.failure, BrokenPipeError) else WRONG
+            if status == WRONG:
+                _fail(f"standard output cannot be written ({_one_line(out.failure)})")
+        err.flush()
+    if argv is None:
+        done()
     return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Say what is wrong in one line, and where to read more."""
+
+    def error(self, message):
+        self.exit(WRONG, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -84,6 +107,15 @@ class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action):
         said_by_its_absence = action.default is None or action.default is False
         return action.help if said_by_its_absence else super()._get_help_string(action)
+
+
+def _listed():
+    lines = []
+    for title, commands in _GROUPS.items():
+        lines.append(f"{title}:")
+        lines += [f"  {name:<10}{command.SUMMARY}" for name, command in commands.items()]
+        lines.append("")
+    return "\n".join([*lines, "skposter COMMAND --help says more about each."])
 
 
 def _run(argv):
@@ -96,18 +128,20 @@ def _run(argv):
         try:
             return _COMMANDS[args.command].run(args) or 0
         except KeyboardInterrupt:
-            return _fail("interrupted", 130)
-        except BrokenPipeError:
-            raise
+            _fail("interrupted")
+            return INTERRUPTED
         except (SkposterError, OSError, MemoryError, ValueError) as error:
             if args.traceback:
                 raise
-            return _fail(_one_line(error), 2)
+            _fail(_one_line(error))
+            return WRONG
 
 
-def _fail(message, status):
+def _fail(message):
+    end_line = getattr(sys.stderr, "end_line", None)
+    if end_line is not None:
+        end_line()
     print(f"skposter: {message}", file=sys.stderr)
-    return status
 
 
 def _one_line(error):

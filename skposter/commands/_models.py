@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from functools import partial
 from typing import Any, NamedTuple
 
-from skposter.exceptions import DataError
+from skposter.exceptions import ArtifactError, DataError, ImageLoadError
 
 SAFE_ENDING = ".skposter"
+TRUSTED_ENDINGS = (".joblib", ".pkl", ".pickle")
 TRUSTED_ONLY = (
     "Loading a joblib file runs code that may be in it: load only those that you trust. "
     f"A {SAFE_ENDING} file holds no code."
 )
 
-
 _MANY_IMAGES = 100
+# Pixels that are in memory at once while images are predicted.
+_CHUNK_BYTES = 2**28
+_MAX_CHUNK = 4096
 
 
 class FittedModel(NamedTuple):
@@ -28,41 +32,94 @@ class FittedModel(NamedTuple):
     min_labels: int
     label_frequencies: Any
     rule: str
+    images_at_once: int
 
     @classmethod
     def of(cls, pipeline):
-        """Look into a fitted pipeline, a search over one, or a classifier with tuned thresholds.
+        """Look into a fitted pipeline, a search over one, or a classifier around one.
 
         Raises
         ------
         DataError
             If it is nothing that classifies images with several labels.
         """
-        steps = list(_steps_inwards(pipeline))
-        decides = _first_with(steps, "thresholds_")
-        learned = _first_with(steps, "label_frequencies_")
-        if decides is None or learned is None or not hasattr(pipeline, "predict_proba"):
+        from sklearn.exceptions import NotFittedError
+
+        from skposter._estimators.steps import deciding, learned
+
+        try:
+            decides, classifier = deciding(pipeline), learned(pipeline)
+        except (ArtifactError, NotFittedError) as error:
             raise DataError(
                 f"holds a {type(pipeline).__name__}, expected a fitted pipeline that ends in a "
                 "MultiLabelImageClassifier"
-            )
+            ) from error
+        height, width, channels = classifier.image_shape_
+        batch_size = classifier.recipe_["batch_size"]
+        n_batches = _CHUNK_BYTES // (height * width * channels * batch_size)
         return cls(
             pipeline,
-            learned.label_names_.tolist(),
+            classifier.label_names_.tolist(),
             decides.thresholds_,
             getattr(decides, "min_labels", 0),
-            learned.label_frequencies_,
+            classifier.label_frequencies_,
             _threshold_rule(decides),
+            max(1, min(n_batches, _MAX_CHUNK // batch_size)) * batch_size,
         )
 
     def predict_proba(self, paths, *, progress=False):
-        """Return the probability of each label of each image, `(n_samples, n_labels)`."""
-        if progress and len(paths) >= _MANY_IMAGES:
-            set_verbose(self.pipeline, 1)
-        try:
-            return self.pipeline.predict_proba(paths)
-        finally:
-            set_verbose(self.pipeline, 0)
+        """Return the probability of each label of each image, `(n_samples, n_labels)`.
+
+        Raises
+        ------
+        ImageLoadError
+            After all images have been tried, naming each that cannot be loaded.
+        """
+        probabilities, failures = self.predict_loadable(paths, progress=progress)
+        if failures:
+            from skposter.images import failure_report
+
+            raise failure_report(failures, "Images that could not be loaded")
+        return probabilities
+
+    def predict_loadable(self, paths, *, progress=False):
+        """Return the probabilities of the images that can be loaded, and what is wrong with others.
+
+        Parameters
+        ----------
+        paths : ndarray of str, shape (n_samples,)
+            The images.
+        progress : bool, default=False
+            Whether to show a progress bar, if there are many.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_labels)
+            NaN for an image that cannot be loaded.
+        failures : list of (int, str, str)
+            Index, path and cause of those, in their order.
+        """
+        import numpy as np
+        from tqdm import tqdm
+
+        probabilities = np.full((len(paths), len(self.label_names)), np.nan, dtype=np.float32)
+        failures: list[tuple[int, str, str]] = []
+        silent = not progress or len(paths) < _MANY_IMAGES
+        with tqdm(total=len(paths), desc="Predicting", unit="image", disable=silent) as bar:
+            for start in range(0, len(paths), self.images_at_once):
+                rows = np.arange(start, min(start + self.images_at_once, len(paths)))
+                bar.update(len(rows))
+                while len(rows):
+                    try:
+                        probabilities[rows] = self.pipeline.predict_proba(paths[rows])
+                        break
+                    except ImageLoadError as error:
+                        if not error.failures:
+                            raise
+                        bad = [i for i, _, _ in error.failures]
+                        failures += [(int(rows[i]), path, why) for i, path, why in error.failures]
+                        rows = np.delete(rows, bad)
+        return probabilities, failures
 
     def decide(self, probabilities):
         """Return 0/1 for each label of each image, `(n_samples, n_labels)`."""
@@ -77,7 +134,8 @@ def load_model(path):
     Parameters
     ----------
     path : str or path-like
-        The file. A joblib file is trusted: loading it can run any code.
+        The file. A joblib file is trusted: loading it can run any code. One that ends in
+        ``.skposter`` never is.
 
     Returns
     -------
@@ -95,16 +153,27 @@ def load_model(path):
         raise FileNotFoundError(f"there is no model file {path!r}")
     if not os.path.isfile(path):
         raise DataError(f"{path!r} is not a model file (a folder or a device)")
-    if os.path.splitext(path)[1] == SAFE_ENDING:
+    if is_safe(path):
         from skposter.persistence import load
 
         pipeline = load(path)
     else:
         pipeline = _load_joblib(path)
     try:
-        return FittedModel.of(pipeline)
+        model = FittedModel.of(pipeline)
+        set_verbose(pipeline, 0)
+        return model
     except DataError as error:
         raise DataError(f"{path!r} {error}") from None
+
+
+def is_safe(path):
+    """Tell whether a file is read without trust: by its name, or by what is in it."""
+    if os.path.splitext(path)[1] == SAFE_ENDING:
+        return True
+    from skposter.persistence import is_model_file
+
+    return is_model_file(path)
 
 
 def _load_joblib(path):
@@ -115,10 +184,10 @@ def _load_joblib(path):
     except MemoryError:
         raise
     except Exception as error:  # whatever unpickling something else comes to
-        raise DataError(
-            f"{path!r} is not a model that joblib can load "
-            f"({type(error).__name__}: {str(error)[:200]})"
-        ) from error
+        why = f"{type(error).__name__}: {str(error)[:300]}"
+        if isinstance(error, ArtifactError | ModuleNotFoundError) and "skposter" in str(error):
+            why = str(error)  # it is of another version, and says so
+        raise DataError(f"{path!r} is not a model that joblib can load ({why})") from error
 
 
 def set_verbose(pipeline, verbose):
@@ -141,12 +210,56 @@ def save_model(pipeline, path):
     write_durably(path, partial(joblib.dump, pipeline))
 
 
-def check_writable(path):
-    """Raise an OSError now if `path` cannot be written, not after an hour of training."""
-    folder, name = os.path.split(os.fspath(path))
+def save_somewhere(pipeline, path):
+    """Write what a long training has given; return where.
+
+    If `path` cannot be written, or cannot hold this model, a joblib file elsewhere has to do.
+    """
+    try:
+        save_model(pipeline, path)
+    except (ArtifactError, OSError) as error:
+        stem, ending = os.path.splitext(path)
+        if isinstance(error, ArtifactError):
+            ending = TRUSTED_ENDINGS[0]
+        if isinstance(error, OSError) or os.path.exists(stem + ending):
+            stem = os.path.join(tempfile.mkdtemp(prefix="skposter-"), os.path.basename(stem))
+        save_model(pipeline, stem + ending)
+        print(
+            f"skposter: {path!r} could not be written ({error}), so the model is in "
+            f"{stem + ending!r}",
+            file=sys.stderr,
+        )
+        return stem + ending
+    return path
+
+
+def check_output(path, endings):
+    """Raise now if a file cannot be written, not after an hour of training.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    endings : tuple of str
+        Those that say how it is written.
+
+    Raises
+    ------
+    ValueError
+        If its name has another ending.
+    OSError
+        If it is a folder, or its folder is not there or cannot be written into.
+    """
+    path = os.fspath(path)
+    folder, name = os.path.split(path)
     folder = folder or os.curdir
     if not name or os.path.isdir(path):
         raise IsADirectoryError(f"{path!r} is a folder, expected a file to write")
+    if os.path.splitext(name)[1] not in endings:
+        raise ValueError(
+            f"the ending of {path!r} says nothing about how to write it; expected one of "
+            f"{', '.join(endings)}"
+        )
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder!r} to write {name!r} into")
     try:
@@ -154,20 +267,6 @@ def check_writable(path):
             pass
     except OSError as error:
         raise OSError(f"cannot write into {folder!r}: {error.strerror}") from None
-
-
-def _steps_inwards(model):
-    """Yield a model, and what it wraps, from the outside in."""
-    while model is not None:
-        yield model
-        if hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        else:
-            model = getattr(model, "best_estimator_", getattr(model, "estimator_", None))
-
-
-def _first_with(steps, attribute):
-    return next((step for step in steps if hasattr(step, attribute)), None)
 
 
 def _threshold_rule(classifier):

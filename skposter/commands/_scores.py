@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import io
+import json
+
+from skposter.commands._console import json_text, write_data
 
 _SUMMARY_ROWS = {
     "binary_crossentropy": "binary cross-entropy",
@@ -17,6 +20,20 @@ _SUMMARY_ROWS = {
     "hamming_loss": "Hamming loss",
     "labels_per_image": "labels per image",
 }
+# Short enough for 100 columns beside names of labels, which are cut.
+_LABEL_COLUMNS = {
+    "support": "support",
+    "frequency": "share",
+    "average_precision": "AP",
+    "roc_auc": "ROC AUC",
+    "threshold": "threshold",
+    "predicted": "predicted",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "baseline_f1": "base F1",
+}
+_NAME_WIDTH = 22
 
 
 def score_table(model, y, probabilities):
@@ -55,13 +72,34 @@ def per_label_table(model, y, probabilities):
 
 def print_frame(table, how="table"):
     """Print a DataFrame for people, or as JSON (a list of rows) or CSV with all digits."""
-    if how == "csv":
-        table.to_csv(sys.stdout, index_label=table.index.name or "score")
-    elif how == "json":
-        rows = table.rename_axis(table.index.name or "score").reset_index()
-        print(rows.to_json(orient="records", indent=2, double_precision=15))
-    else:
+    if how == "table":
         print(table.to_string(float_format=lambda number: f"{number:.3f}", na_rep="-"))
+        return
+    table = table.rename_axis(table.index.name or "score")
+    if how == "csv":
+        file = io.StringIO()
+        table.to_csv(file, lineterminator="\n")  # which the stream makes that of the platform
+        write_data(file.getvalue())
+    else:
+        rows = table.reset_index().to_json(orient="records", double_precision=15)
+        write_data(json_text(json.loads(rows)) + "\n")
+
+
+def print_labels(table):
+    """Print the scores of each label for people."""
+    names = [shortened(str(name), _NAME_WIDTH) for name in table.index]
+    shown = table[list(_LABEL_COLUMNS)].rename(columns=_LABEL_COLUMNS).set_axis(names)
+    print_frame(shown)
+    print("\nAP is average precision; base F1 that of predicting the label for every image.")
+    for reason in sorted(set(table["undefined"]) - {""}):
+        without = table.index[table["undefined"] == reason]
+        print(f"{reason[0].upper()}{reason[1:]}: {', '.join(map(str, without))}.")
+
+
+def shortened(text, width):
+    """Return a text in at most so many characters, in one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def print_scores(model, y, probabilities):

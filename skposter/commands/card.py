@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from skposter.commands._models import SAFE_ENDING, TRUSTED_ONLY, load_model
+import os
+
+from skposter.commands._models import TRUSTED_ONLY, is_safe, load_model
 
 SUMMARY = "print the model card of a model"
 DESCRIPTION = (
@@ -18,12 +20,13 @@ def add_arguments(parser):
 
 def run(args):
     """Run the command."""
-    if args.model.endswith(SAFE_ENDING):
+    if os.path.isfile(args.model) and is_safe(args.model):
         from skposter.persistence import read_card
 
         card = read_card(args.model)
     else:
         from skposter.persistence import model_card
 
-        card = model_card(load_model(args.model).pipeline)
+        name = os.path.basename(args.model)
+        card = model_card(load_model(args.model).pipeline, file_name=name)
     print(card, end="")

@@ -7,8 +7,16 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
-from skposter.commands._models import FittedModel, check_writable, save_model
+from skposter.commands._interrupts import raising
+from skposter.commands._models import (
+    TRUSTED_ENDINGS,
+    FittedModel,
+    check_output,
+    save_model,
+    set_verbose,
+)
 from skposter.commands._scores import print_scores
 from skposter.commands.predict import describe
 from skposter.commands.train import positive_int
@@ -32,6 +40,11 @@ def add_arguments(parser):
 
 def run(args):
     """Run the command."""
+    with raising():  # so that half of a file goes
+        _run(args)
+
+
+def _run(args):
     if args.n_posters < 60:
         raise ValueError(f"--n-posters {args.n_posters} are too few to learn from; 60 at least")
     start = time.monotonic()
@@ -40,7 +53,7 @@ def run(args):
 
     os.makedirs(args.out_dir, exist_ok=True)
     model_path = os.path.join(args.out_dir, "model.joblib")
-    check_writable(model_path)
+    check_output(model_path, TRUSTED_ENDINGS)
     data = make_posters(
         args.n_posters,
         out_dir=os.path.join(args.out_dir, "posters"),
@@ -51,7 +64,10 @@ def run(args):
         data.paths, data.y, test_size=1 / 6, random_state=args.seed
     )
     print(f"{len(paths)} posters to train on, {len(test_paths)} to test, {y.shape[1]} labels")
-    model = FittedModel.of(build_pipeline(args).fit(paths, y))
+    pipeline = build_pipeline(args).fit(paths, y)
+    set_verbose(pipeline, 0)
+    save_model(pipeline, model_path)
+    model = FittedModel.of(pipeline)
     probabilities = model.predict_proba(test_paths)
 
     print(f"\nScores on the {len(test_paths)} test posters:\n")
@@ -63,7 +79,6 @@ def run(args):
     print("\nThe three most probable labels of some of them:\n")
     print_beside_truth(predictions, true_labels)
 
-    save_model(model.pipeline, model_path)
     compare_in_new_process(model_path, test_paths.tolist(), model.label_names, probabilities)
     print(f"\n{model_path}: predicts the same in a new process")
     picture = os.path.join(args.out_dir, "posters.png")
@@ -77,6 +92,7 @@ def build_pipeline(args):
     from sklearn.pipeline import Pipeline
 
     from skposter import ImageLoader, MultiLabelImageClassifier
+    from skposter.networks import SmallCNN
 
     verbose = int(not args.quiet)
     return Pipeline(
@@ -86,9 +102,7 @@ def build_pipeline(args):
                 "classifier",
                 MultiLabelImageClassifier(
                     # A genre of a drawn poster is one small silhouette.
-                    filters=(32, 64, 128),
-                    network_params={"pooling": "max"},
-                    dropout=0.0,
+                    SmallCNN(filters=(32, 64, 128), pooling="max", dropout=0.0),
                     augmentation="none",  # it pays in long trainings only
                     epochs=12,
                     learning_rate=2e-3,
@@ -123,12 +137,15 @@ def compare_in_new_process(model_path, paths, label_names, probabilities):
     command = [sys.executable, "-m", "skposter", "predict", model_path, *paths]
     done = subprocess.run(
         [*command, f"-k{len(label_names)}", "--format=json", "--quiet"],
-        stdout=subprocess.PIPE,
-        text=True,
+        capture_output=True,  # what it says of Ctrl-C, this process says too
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         check=False,
     )
     if done.returncode:
-        raise SkposterError(f"the new process ended with exit status {done.returncode}")
+        raise SkposterError(
+            f"the new process ended with exit status {done.returncode}: {done.stderr}"
+        )
     for row, prediction in zip(probabilities, json.loads(done.stdout), strict=True):
         reloaded = {entry["label"]: entry["probability"] for entry in prediction["top"]}
         if [reloaded[name] for name in label_names] != row.tolist():
@@ -139,6 +156,7 @@ def draw_picture(path, predictions, true_labels):
     """Write a picture of the images with their true and their most probable labels."""
     from PIL import Image
 
+    from skposter._files.durable import write_durably
     from skposter.display import draw_label_grid
 
     images = []
@@ -146,4 +164,5 @@ def draw_picture(path, predictions, true_labels):
         with Image.open(prediction["image"]) as image:
             images.append(image.convert("RGB"))
     top = [[(e["label"], e["probability"]) for e in p["top"]] for p in predictions]
-    draw_label_grid(images, true_labels, top, columns=4).save(path)
+    picture = draw_label_grid(images, true_labels, top, columns=4)
+    write_durably(path, partial(picture.save, format="PNG"))

@@ -9,6 +9,7 @@ from skposter.commands._models import TRUSTED_ONLY, load_model
 from skposter.commands._scores import (
     per_label_table,
     print_frame,
+    print_labels,
     print_scores,
     score_table,
 )
@@ -39,7 +40,9 @@ def run(args):
     model = load_model(args.model)
     y = align_labels(data.y, model.label_names, quiet=args.quiet)
     probabilities = model.predict_proba(data.paths, progress=not args.quiet)
-    if args.per_label:
+    if args.per_label and args.format == "table":
+        print_labels(per_label_table(model, y, probabilities))
+    elif args.per_label:
         print_frame(per_label_table(model, y, probabilities), args.format)
     elif args.format == "table":
         print_scores(model, y, probabilities)

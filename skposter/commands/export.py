@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from skposter.commands._interrupts import raising
 from skposter.commands._models import TRUSTED_ONLY, load_model
 from skposter.exceptions import SkposterError
 
@@ -36,11 +37,13 @@ def add_arguments(parser):
 
 def run(args):
     """Run the command."""
-    from skposter.persistence import export
+    from skposter.persistence import export, export_format
 
+    export_format(args.output, getattr(args, "format", None))  # better now than after loading
     model = load_model(args.model)
     try:
-        export(model.pipeline, args.output, format=getattr(args, "format", None))
+        with raising():  # so that its temporary folder goes
+            export(model.pipeline, args.output, format=getattr(args, "format", None))
     except ImportError as error:  # an extra is not installed, which the message names
         raise SkposterError(error) from error
     if not args.quiet:

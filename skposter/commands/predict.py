@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import os
 import sys
 
+from skposter.commands._console import json_text, write_data
 from skposter.commands._models import TRUSTED_ONLY, load_model
+from skposter.commands._scores import shortened
 from skposter.commands.train import positive_int
 from skposter.exceptions import DataError
+
+SOME_FAILED = 1
+# Longer names of images would leave no place for labels.
+_NAME_WIDTH = 80
 
 SUMMARY = "print the labels of images"
 DESCRIPTION = (
     "Print the most probable labels of each image, and which of all labels reach their threshold. "
-    + TRUSTED_ONLY
+    "Images that cannot be read are told on standard error, the others are predicted, and the exit "
+    "status is 1. " + TRUSTED_ONLY
 )
 
 
@@ -37,37 +44,55 @@ def run(args):
     """Run the command."""
     import numpy as np
 
-    paths = list_images(args.images)
+    paths, failures = list_images(args.images)
     model = load_model(args.model)
-    probabilities = model.predict_proba(np.array(paths), progress=not args.quiet)
-    predictions = describe(model, paths, probabilities, args.k)
-    _WRITERS[args.format](predictions)
+    probabilities, unread = model.predict_loadable(
+        np.array(paths, dtype=object), progress=not args.quiet
+    )
+    failures += [(path, why) for _, path, why in unread]
+    bad = {index for index, _, _ in unread}
+    if len(bad) == len(paths):
+        raise DataError("; ".join(f"{path}: {why}" for path, why in failures))
+    rows = [row for row in range(len(paths)) if row not in bad]
+    paths = [paths[row] for row in rows]
+    _WRITERS[args.format](describe(model, paths, probabilities[rows], args.k))
+    for path, why in failures:
+        print(f"skposter: {path}: {why}", file=sys.stderr)
+    return SOME_FAILED if failures else 0
 
 
 def list_images(names):
     """Return the paths of images; a folder stands for the images in it.
 
+    Returns
+    -------
+    paths : list of str
+    failures : list of (str, str)
+        Names that are no image, and why.
+
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If not one of them is there.
     DataError
         If a folder holds no image.
     """
     from skposter.datasets import ImageFolder
 
-    paths = []
+    paths, failures = [], []
     for name in names:
-        if not os.path.isdir(name):
-            if not os.path.exists(name):
-                raise FileNotFoundError(f"there is no image {name!r}")
+        if os.path.isdir(name):
+            found = ImageFolder(name).image_names()
+            if not found:
+                raise DataError(f"the folder {name!r} holds no image files")
+            paths += [os.path.join(name, image) for image in found]
+        elif os.path.exists(name):
             paths.append(name)
-            continue
-        found = ImageFolder(name).image_names()
-        if not found:
-            raise DataError(f"the folder {name!r} holds no image files")
-        paths += [os.path.join(name, image) for image in found]
-    return paths
+        else:
+            failures.append((name, "there is no such image"))
+    if not paths:
+        raise FileNotFoundError(f"there is no image {names[0]!r}")
+    return paths, failures
 
 
 def describe(model, paths, probabilities, k):
@@ -111,33 +136,31 @@ def describe(model, paths, probabilities, k):
 
 
 def _write_table(predictions):
-    width = max(len(prediction["image"]) for prediction in predictions)
-    for prediction in predictions:
-        top = "  ".join(f"{e['label']} {e['probability']:.2f}" for e in prediction["top"])
-        labels = ", ".join(map(str, prediction["labels"])) or "none"
-        print(f"{prediction['image']:<{width}}  {top}  -> {labels}")
+    names = [" ".join(prediction["image"].split()) for prediction in predictions]
+    width = min(max(map(len, names)), _NAME_WIDTH)
+    for name, prediction in zip(names, predictions, strict=True):
+        top = "  ".join(f"{_name(e['label'])} {e['probability']:.2f}" for e in prediction["top"])
+        labels = ", ".join(map(_name, prediction["labels"])) or "none"
+        print(f"{name:<{width}}  {top}  -> {labels}")
+
+
+def _name(label):
+    return shortened(str(label), _NAME_WIDTH)
 
 
 def _write_json(predictions):
-    json.dump(predictions, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    write_data(json_text(predictions) + "\n")
 
 
 def _write_csv(predictions):
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")  # which the stream makes that of the platform
     writer.writerow(["image", "rank", "label", "probability", "threshold", "predicted"])
     for prediction in predictions:
         for rank, entry in enumerate(prediction["top"], 1):
-            writer.writerow(
-                [
-                    prediction["image"],
-                    rank,
-                    entry["label"],
-                    entry["probability"],
-                    entry["threshold"],
-                    int(entry["predicted"]),
-                ]
-            )
+            numbers = entry["probability"], entry["threshold"], int(entry["predicted"])
+            writer.writerow([prediction["image"], rank, entry["label"], *numbers])
+    write_data(file.getvalue())
 
 
 _WRITERS = {"table": _write_table, "json": _write_json, "csv": _write_csv}

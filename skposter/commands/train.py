@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
+import os
+import sys
+from contextlib import ExitStack
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
+from skposter.commands._interrupts import INTERRUPTED, held, raising
 from skposter.commands._models import (
+    SAFE_ENDING,
+    TRUSTED_ENDINGS,
     TRUSTED_ONLY,
     FittedModel,
-    check_writable,
-    save_model,
+    check_output,
+    save_somewhere,
     set_verbose,
 )
 from skposter.commands._scores import print_scores
 
 SUMMARY = "train a model on a CSV and a folder of images"
 DESCRIPTION = (
-    "Train a network on the images that a CSV labels, print its scores on the part that is set "
-    "aside beside those of the label frequencies, and write the pipeline. "
+    "Train a network on the images that a CSV labels, print its scores on the images that are "
+    "set aside beside those of the label frequencies, and write the pipeline. "
     "Ctrl-C ends the training early and keeps what was learned. " + TRUSTED_ONLY
 )
 
@@ -50,6 +55,13 @@ def add_arguments(parser):
         help="pixels that images are scaled to",
     )
     images.add_argument(
+        "--on-error",
+        choices=("raise", "blank"),
+        default="raise",
+        help="what an image that cannot be loaded does: end the training before it begins, or be "
+        "replaced by a grey one",
+    )
+    images.add_argument(
         "--lazy", action="store_true", help="decode in each epoch: for images that fill the memory"
     )
     training = parser.add_argument_group("training")
@@ -62,14 +74,24 @@ def add_arguments(parser):
     )
     training.add_argument(
         "--weights",
-        default="imagenet",
         metavar="FILE",
-        help="what a network of keras.applications starts from: a file, or imagenet to download",
+        help="what a network of keras.applications starts from, in place of weights to download",
     )
-    training.add_argument("--epochs", type=positive_int, default=20, help="at most so many")
-    training.add_argument("--batch-size", type=positive_int, default=32, help="images in a batch")
     training.add_argument(
-        "--learning-rate", type=float, metavar="RATE", help="in place of the network's usual one"
+        "--epochs",
+        type=positive_int,
+        default="auto",
+        help="at most so many; as many as the network is best trained for if not given",
+    )
+    training.add_argument(
+        "--batch-size", type=positive_int, default="auto", help="images in a batch"
+    )
+    training.add_argument(
+        "--learning-rate",
+        type=float,
+        default="auto",
+        metavar="RATE",
+        help="in place of the network's usual one",
     )
     training.add_argument(
         "--validation-fraction",
@@ -80,15 +102,15 @@ def add_arguments(parser):
     training.add_argument(
         "--early-stopping",
         action=argparse.BooleanOptionalAction,
-        default=True,
+        default=False,
         help="keep the epoch with the best validation loss, stop 10 epochs after it",
     )
     training.add_argument(
         "--threshold",
         type=threshold,
-        default="f1_micro",
-        metavar="CUT",
-        help="a number, or what it is chosen for on the validation part: f1_micro, f1_macro, "
+        default=0.5,
+        metavar="THRESHOLD",
+        help="a number, or what it is chosen for on the images set aside: f1_micro, f1_macro, "
         "f1_samples, hamming, cardinality, 'precision>=0.8', ...",
     )
     training.add_argument("--random-state", type=int, metavar="SEED", help="for equal results")
@@ -99,35 +121,73 @@ def add_arguments(parser):
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="any other parameter of MultiLabelImageClassifier, its value as JSON or text: "
-        "dropout=0.4 augmentation=strong 'network_params={\"alpha\": 0.25}'",
+        help="any other parameter of MultiLabelImageClassifier or, with network__, of the network; "
+        "its value as JSON or text: augmentation=strong network__dropout=0.5 "
+        "'network__builder_params={\"alpha\": 0.25}'",
     )
 
 
 def run(args):
     """Run the command."""
     check_arguments(args)
-    check_writable(args.output)
+    check_output(args.output, (*TRUSTED_ENDINGS, SAFE_ENDING))
     data = load_data(args, on_missing=args.on_missing)
     if not args.quiet:
         report_problems(data.problems)
         print(f"{len(data.paths)} images, {len(data.label_names)} labels")
     pipeline = build_pipeline(args)
-    interrupted = fit(pipeline, data.paths, data.y)
-    print_validation_scores(pipeline, data)
-    set_verbose(pipeline, 0)
-    save_model(pipeline, args.output)
+    if os.path.splitext(args.output)[1] == SAFE_ENDING:
+        from skposter.persistence import check_savable
+
+        check_savable(pipeline)
+    path, interrupted = fit_and_save(pipeline, data, args.output)
     n_epochs = pipeline[-1].n_iter_
-    print(f"{n_epochs} epoch{'' if n_epochs == 1 else 's'}, model written to {args.output}")
-    return 130 if interrupted else 0
+    try:
+        print_validation_scores(pipeline, data)
+    finally:  # whatever happens, the model is there
+        if interrupted:
+            print("skposter: interrupted; what was learned is kept", file=sys.stderr)
+        print(f"{n_epochs} epoch{'' if n_epochs == 1 else 's'}, model written to {path}")
+    if path != args.output:
+        return 2
+    return INTERRUPTED if interrupted else 0
+
+
+def fit_and_save(pipeline, data, path):
+    """Train and write the pipeline, also if Ctrl-C ends the training.
+
+    Returns
+    -------
+    path : str
+        Where the model is.
+    interrupted : bool
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing had been learned by then.
+    """
+    with raising(), ExitStack() as afterwards:
+        interrupted = False
+        try:
+            pipeline.fit(data.paths, data.y)
+            ctrl_c = afterwards.enter_context(held())
+        except KeyboardInterrupt:
+            ctrl_c = afterwards.enter_context(held())
+            if not getattr(pipeline[-1], "n_iter_", 0):
+                raise
+            interrupted = True
+        set_verbose(pipeline, 0)
+        path = save_somewhere(pipeline, path)
+        return path, interrupted or ctrl_c.pressed
 
 
 def check_arguments(args):
     """Refuse what would fail only after the training."""
     if args.validation_fraction == 0 and (args.early_stopping or isinstance(args.threshold, str)):
         raise ValueError(
-            "--validation-fraction 0 leaves nothing to choose an epoch or a threshold on; add "
-            "--no-early-stopping --threshold 0.5"
+            "--validation-fraction 0 leaves nothing to choose an epoch or a threshold on; leave "
+            "out --early-stopping, and give --threshold a number"
         )
 
 
@@ -141,13 +201,17 @@ def build_pipeline(args):
         [
             (
                 "loader",
-                ImageLoader(size=tuple(args.size), lazy=args.lazy, verbose=int(not args.quiet)),
+                ImageLoader(
+                    size=tuple(args.size),
+                    on_error=args.on_error,
+                    lazy=args.lazy,
+                    verbose=int(not args.quiet),
+                ),
             ),
             (
                 "classifier",
                 MultiLabelImageClassifier(
-                    args.network,
-                    weights=args.weights,
+                    network_from(args),
                     epochs=args.epochs,
                     batch_size=args.batch_size,
                     learning_rate=args.learning_rate,
@@ -164,34 +228,34 @@ def build_pipeline(args):
     return pipeline
 
 
-def fit(pipeline, paths, y):
-    """Fit the pipeline; return whether Ctrl-C ended the training after at least one epoch."""
-    interrupted = False
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def notice(message, *args, **kwargs):
-            nonlocal interrupted
-            if "interrupted by user" in str(message):
-                interrupted = True
-            show(message, *args, **kwargs)
-
-        warnings.showwarning = notice
-        pipeline.fit(paths, y)
-    if interrupted and not pipeline[-1].n_iter_:
-        raise KeyboardInterrupt
-    return interrupted
-
-
 def print_validation_scores(pipeline, data):
-    """Print the scores on the validation part, if there is one."""
-    rows = pipeline[-1].validation_indices_
+    """Print the scores on the validation images, if there are some."""
+    classifier = pipeline[-1]
+    rows = classifier.validation_indices_
     if not len(rows):
         return
     model = FittedModel.of(pipeline)
     probabilities = model.predict_proba(data.paths[rows])
-    print(f"validation part, {len(rows)} images (it also chose the epoch and the threshold):")
+    chosen = ["the epoch"] if classifier.early_stopping else []
+    chosen += ["the threshold"] if isinstance(classifier.threshold, str) else []
+    used = f", which also chose {' and '.join(chosen)}" if chosen else ""
+    print(f"{len(rows)} images set aside{used}:")
     print_scores(model, data.y.iloc[rows], probabilities)
+
+
+def network_from(args):
+    """Return the network object that the arguments name."""
+    from skposter.networks import NETWORKS, Pretrained
+
+    network = NETWORKS[args.network]()
+    if args.weights is None:
+        return network
+    if not isinstance(network, Pretrained):
+        raise ValueError(
+            f"--weights belongs to networks of keras.applications, and --network {args.network} "
+            "starts from random ones"
+        )
+    return network.set_params(weights=args.weights)
 
 
 def network(text):

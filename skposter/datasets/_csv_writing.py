@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
-import uuid
-from collections.abc import Callable, Sequence
-from typing import IO
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from skposter._files.durable import write_durably
 from skposter.datasets._label_parsing import binarize, parse_label_lists
 from skposter.exceptions import DataError
 
@@ -79,25 +78,7 @@ def write_image_csv(
             listed = [name for name, bit in zip(names, row, strict=True) if bit]
             writer.writerow([image_id, repr(listed), *row])
 
-    write_atomically(csv_path, write, encoding="utf-8", newline="")
-
-
-def write_atomically(path, write: Callable[[IO], None], mode: str = "w", **options) -> None:
-    """Call `write` with a new file that takes the place of `path` when it is complete."""
-    path = os.fspath(path)
-    folder, name = os.path.split(path)
-    if not os.path.isdir(folder or os.curdir):
-        raise FileNotFoundError(f"there is no folder {folder!r} to write {name!r} into")
-    # Not tempfile: its files are private to the user, whatever the umask says.
-    partial = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.partial")
-    try:
-        with open(partial, mode.replace("w", "x"), **options) as file:
-            write(file)
-        os.replace(partial, path)
-    except BaseException:
-        if os.path.exists(partial):
-            os.remove(partial)
-        raise
+    write_durably(csv_path, write, encoding="utf-8")
 
 
 def _checked_ids(ids) -> list[str]:

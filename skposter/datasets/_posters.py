@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
-from skposter.datasets._csv_writing import write_atomically, write_image_csv
+from skposter._files.durable import write_durably
+from skposter.datasets._csv_writing import write_image_csv
 from skposter.datasets._image_csv import load_image_csv
 from skposter.datasets._label_parsing import binarize
 from skposter.datasets._motifs import MOTIFS
@@ -93,7 +94,7 @@ def make_posters(
             labels, generator = _begin_poster(parameters, number)
             poster = draw_poster(labels, parameters["size"], generator)
             save = partial(poster.save, format="JPEG", quality=90)
-            write_atomically(os.path.join(image_dir, f"{ids[number]}.jpg"), save, mode="wb")
+            write_durably(os.path.join(image_dir, f"{ids[number]}.jpg"), save, sync=False)
         write_image_csv(csv_path, ids, label_lists, label_names=label_names)
     data = load_image_csv(csv_path, image_dir)
     drawn = binarize(label_lists, label_names)
@@ -143,7 +144,7 @@ def _claim(out_dir: str, files: tuple[str, ...], parameters: dict) -> None:
     if taken:
         raise DataError(f"{taken[0]!r} exists and is not from make_posters; choose another out_dir")
     os.makedirs(out_dir, exist_ok=True)
-    write_atomically(path, lambda file: json.dump(parameters, file), encoding="utf-8")
+    write_durably(path, lambda file: json.dump(parameters, file), encoding="utf-8")
 
 
 def _checked_parameters(n_samples, random_state, n_labels, size) -> dict:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.utils import _safe_indexing
 
+from skposter._estimators.steps import steps_inwards
 from skposter._labels.checks import check_finite_scores, check_indicator
 from skposter._labels.names import find_label_names
 from skposter._labels.probabilities import label_scores
@@ -274,8 +275,8 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        estimator : MultiLabelImageClassifier, or a Pipeline or search that has one
-            Fitted, with ``history_``.
+        estimator : MultiLabelImageClassifier, or a Pipeline, search or wrapper that has one
+            Fitted, with ``history_``. Of several, as in an average, the first is plotted.
         ax, metric
             As in :meth:`plot`.
 
@@ -299,13 +300,8 @@ class HistoryDisplay:
 
 def _find(estimator, attribute):
     """Return an attribute of the estimator or of what it wraps, or None."""
-    while estimator is not None:
-        if hasattr(estimator, attribute):
-            return getattr(estimator, attribute)
-        steps = getattr(estimator, "steps", None)
-        wrapped = getattr(estimator, "best_estimator_", getattr(estimator, "estimator_", None))
-        estimator = steps[-1][1] if steps else wrapped
-    return None
+    found = (step for step in steps_inwards(estimator) if hasattr(step, attribute))
+    return getattr(next(found, None), attribute, None)
 
 
 def _names(estimator, y, label_names):

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from skposter.persistence._card import model_card
-from skposter.persistence._export import export
-from skposter.persistence._save_load import load, read_card, save
+from skposter.persistence._container import is_container as is_model_file
+from skposter.persistence._export import export, export_format
+from skposter.persistence._save_load import check_savable, load, read_card, save
 
-__all__ = ["export", "load", "model_card", "read_card", "save"]
+__all__ = [
+    "check_savable",
+    "export",
+    "export_format",
+    "is_model_file",
+    "load",
+    "model_card",
+    "read_card",
+    "save",
+]

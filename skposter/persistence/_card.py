@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from skposter._estimators.steps import deciding, learned
+from skposter._estimators.steps import deciding, image_loader, learned
 from skposter._estimators.versions import library_versions
 from skposter._labels.rare import SOME_POSITIVES, rare_labels
 from skposter._version import __version__
@@ -31,7 +31,7 @@ _SHOWN = {
 }
 
 
-def model_card(model, *, scores=None, description=""):
+def model_card(model, *, scores=None, description="", file_name="model.skposter"):
     """Return the card of a fitted model.
 
     Parameters
@@ -42,6 +42,8 @@ def model_card(model, *, scores=None, description=""):
         What it reached, on which images.
     description : str, default=""
         What it is for.
+    file_name : str, default="model.skposter"
+        Of the model, for how to load it: with joblib unless it ends in ``.skposter``.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def model_card(model, *, scores=None, description=""):
     sections = [
         _front_matter(scores),
         "# Labels of images, several at a time\n\n" + (description or _purpose(model)),
-        _usage(model),
+        _usage(model, file_name),
         _data(model),
         _scores(model, scores),
         _decisions(model),
@@ -84,18 +86,20 @@ def _purpose(model):
     return f"Gives each image those of {len(names)} labels that fit: {shown}."
 
 
-def _usage(model):
+def _usage(model, file_name):
     height, width, channels = learned(model).image_shape_
-    loads = any(
-        type(step).__name__ == "ImageLoader" for step in getattr(model, "named_steps", {}).values()
-    )
-    takes = "paths of images" if loads else f"uint8 arrays (n, {height}, {width}, {channels})"
+    takes = f"uint8 arrays (n, {height}, {width}, {channels})"
+    if image_loader(model) is not None:
+        takes = "paths of images"
+    name = json.dumps(file_name)
+    if file_name.endswith(".skposter"):
+        load = f"import skposter\n\nmodel = skposter.load({name})  # runs no code from the file"
+    else:
+        load = f"import joblib\n\nmodel = joblib.load({name})  # runs code from the file: trust it?"
     return f"""## How to load
 
 ```python
-import skposter
-
-model = skposter.load("model.skposter")  # runs no code from the file
+{load}
 model.predict_proba(X)  # X: {takes}
 ```
 

@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from skposter._files.json_values import as_json, as_python, expect
+from skposter._files.json_values import as_json, as_python, brief, expect
 from skposter.exceptions import ArtifactError
+from skposter.persistence._keras_objects import is_keras_object
 from skposter.persistence._networks import (
     describe_network,
     describe_recipe,
@@ -15,6 +16,7 @@ from skposter.persistence._networks import (
     restore_recipe,
 )
 from skposter.persistence._params import (
+    MAX_PIXELS,
     check_attributes,
     describe_params,
     names_as_json,
@@ -27,7 +29,10 @@ __all__ = ["describe", "restore"]
 
 _PLAIN = {"loss": "'binary_crossentropy'", "optimizer": "'adam'", "augmentation": "'none'"}
 _MAX_SIDE = 8_192
+_MAX_CHANNELS = 256
+# Bytes that one layer gives, for an image and for the images of a batch.
 _MAX_ACTIVATION = 2**29
+_MAX_BATCH_ACTIVATION = 2**33
 _LEARNED = (
     "classes_",
     "image_shape_",
@@ -75,9 +80,9 @@ def describe(classifier, arrays, where):
         "label_frequencies": as_json(classifier.label_frequencies_, where),
         "history": as_json(_without_nan(classifier.history_), where),
         "recipe": describe_recipe(classifier.recipe_),
-        "n_iter": classifier.n_iter_,
-        "seeds": classifier.seeds_,
-        "training": classifier.training_summary_,
+        "n_iter": as_json(classifier.n_iter_, where),
+        "seeds": as_json(classifier.seeds_, where),
+        "training": as_json(classifier.training_summary_, where),
     }
     return node
 
@@ -86,6 +91,8 @@ def _check_no_code(classifier, where):
     for name in ("loss", "optimizer", "augmentation", "callbacks"):
         value = getattr(classifier, name)
         if value is None or isinstance(value, str) or (name == "callbacks" and not value):
+            continue
+        if name in ("loss", "optimizer") and is_keras_object(value):
             continue
         what = getattr(value, "__qualname__", type(value).__qualname__)
         raise ArtifactError(
@@ -134,6 +141,8 @@ def restore(node, arrays, where):
     classifier.label_frequencies_ = _frequencies(frequencies, n_labels, where)
     classifier.history_ = _history(history, where)
     classifier.recipe_ = restore_recipe(recipe, where)
+    if n_iter < 0:
+        raise ArtifactError(f"{where}: n_iter is {n_iter}.")
     classifier.n_iter_ = n_iter
     expect(seeds, f"{where}: seeds", network=int, shuffle=int, split=int)
     if not all(0 <= seed < 2**32 for seed in seeds.values()):
@@ -155,27 +164,31 @@ def _network(classifier, arrays, where):
     try:
         shapes = shapes_of(partial(untrained_network, classifier))
     except Exception as error:  # the builders check their options in their own ways
-        raise ArtifactError(f"{where}: the network cannot be built: {error}") from error
-    if shapes.largest_activation > _MAX_ACTIVATION:
-        raise ArtifactError(
-            f"{where}: a layer gives {shapes.largest_activation} bytes for one image, and a file "
-            f"may ask for {_MAX_ACTIVATION} at most."
-        )
+        message = brief(str(error))
+        raise ArtifactError(f"{where}: the network cannot be built: {message}") from error
+    batch_size = classifier.recipe_["batch_size"]
+    if classifier.batch_size != "auto":
+        batch_size = classifier.batch_size
+    for limit, n_images in ((_MAX_ACTIVATION, 1), (_MAX_BATCH_ACTIVATION, batch_size)):
+        if shapes.largest_activation * n_images > limit:
+            raise ArtifactError(
+                f"{where}: a layer gives {shapes.largest_activation * n_images} bytes for a batch "
+                f"of {n_images}, and a file may ask for {limit} at most. Set a smaller batch_size."
+            )
     prefix = f"{where}.network/"
-    found = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
-    if list(found) != list(shapes.arrays):
+    found = {name for name in arrays if name.startswith(prefix)}
+    if found != {prefix + name for name in shapes.arrays}:
         raise ArtifactError(
             f"{where}: the file holds {len(found)} arrays of the network, and it has "
             f"{len(shapes.arrays)}, or others."
         )
+    variables = []
     for name, (shape, dtype) in shapes.arrays.items():
-        if str(found[name].dtype) != dtype:
-            raise ArtifactError(
-                f"{where}: {name} is of type {found[name].dtype}, expected {dtype}."
-            )
-        _taken(arrays, prefix + name, found[name].dtype.kind, shape)
-    values = list(found.values())
-    return restored(shapes.config, values, classifier.recipe_, classifier.history_)
+        found_type = arrays[prefix + name].dtype
+        if str(found_type) != dtype:
+            raise ArtifactError(f"{where}: {name} is of type {found_type}, expected {dtype}.")
+        variables.append(_taken(arrays, prefix + name, found_type.kind, shape))
+    return restored(shapes.config, variables, classifier.recipe_, classifier.history_)
 
 
 def _taken(arrays, name, kinds, shape):
@@ -210,8 +223,8 @@ def _validation_scores(arrays, n_labels, where):
 def _image_shape(shape, where):
     shape = as_python(shape, where)
     good = len(shape) == 3 and all(type(side) is int and 1 <= side <= _MAX_SIDE for side in shape)
-    if not good:
-        raise ArtifactError(f"{where}: image_shape {str(shape)[:60]} cannot be used.")
+    if not good or shape[0] * shape[1] > MAX_PIXELS or shape[2] > _MAX_CHANNELS:
+        raise ArtifactError(f"{where}: image_shape {brief(shape)} cannot be used.")
     return shape
 
 
@@ -232,7 +245,7 @@ def _history(history, where):
             for value in values
         )
         if not numbers:
-            raise ArtifactError(f"{where}: history of {name[:50]!r} is not a list of numbers.")
+            raise ArtifactError(f"{where}: history of {brief(name)} is not a list of numbers.")
     return {
         name: [float("nan") if value is None else value for value in values]
         for name, values in history.items()

@@ -1,6 +1,7 @@
 """The file around a model: a zip archive of three members, each with its hash.
 
-Nothing is compressed, so a file cannot unfold into something larger than itself.
+Nothing is compressed, so a file cannot unfold into something larger than itself, and what would
+take more memory than its bytes (tables of members, JSON) is bounded before it is read.
 """
 
 from __future__ import annotations
@@ -10,30 +11,22 @@ import json
 import os
 import re
 import stat
-import struct
 import zipfile
 
 from skposter._files.durable import write_durably
-from skposter._files.json_values import expect, parse_json
+from skposter._files.json_values import MAX_BYTES, brief, expect, parse_json
 from skposter.exceptions import ArtifactError
 
-__all__ = ["ARRAYS", "CARD", "FORMAT_VERSION", "read_container", "write_container"]
+__all__ = ["ARRAYS", "CARD", "FORMAT_VERSION", "is_container", "read_container", "write_container"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, ARRAYS, CARD = "manifest.json", "arrays.safetensors", "README.md"
-_MAX_MANIFEST = 64 * 2**20
+_MEMBERS = {ARRAYS: dict, CARD: dict}
+# zipfile looks for the end of an archive in so many bytes, and three members take far less.
+_MAX_TABLE = 70_000
+# How pickles begin, as they are and as joblib compresses them.
+_PICKLES = (b"\x80", b"\x1f\x8b", b"x", b"BZh", b"\xfd7zXZ", b"]\0\0", b"\x04\x22M\x18")
 _COMMENT = re.compile(rb"skposter-model (\d{1,9}) sha256=([0-9a-f]{64})")
-_DAMAGED = (
-    zipfile.BadZipFile,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    struct.error,
-    ValueError,
-)
 
 
 def write_container(path, manifest, arrays, card, verify):
@@ -62,7 +55,7 @@ def write_container(path, manifest, arrays, card, verify):
             for name, data in members.items()
         },
     }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(manifest, ensure_ascii=False, allow_nan=False).encode()
     digest = hashlib.sha256(text).hexdigest()
 
     def write(file):
@@ -74,6 +67,17 @@ def write_container(path, manifest, arrays, card, verify):
             archive.comment = f"skposter-model {FORMAT_VERSION} sha256={digest}".encode()
 
     write_durably(path, write, verify)
+
+
+def is_container(path):
+    """Tell whether a file is an archive of this kind, in whatever version and however damaged."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK" and b"skposter-model " in _end(file)
+
+
+def _end(file):
+    file.seek(max(0, os.fstat(file.fileno()).st_size - 200))
+    return file.read()
 
 
 def read_container(path):
@@ -94,51 +98,68 @@ def read_container(path):
     ------
     ArtifactError
         If the file is no model, is damaged, or has another version.
+    OSError
+        If it cannot be opened.
     """
     with open(path, "rb", opener=_open_at_once) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ArtifactError("is not a regular file.")
         try:
-            with zipfile.ZipFile(file) as archive:
+            bounded = _BoundedReads(file, status.st_size)
+            with zipfile.ZipFile(bounded) as archive:
+                bounded.limit = None
                 return _checked(archive, status.st_size)
         except ArtifactError:
             raise
-        except _DAMAGED as error:
+        except Exception as error:  # zipfile has many for what is no archive
             file.seek(0)
             raise ArtifactError(_explanation(file.read(8), error)) from error
+
+
+class _BoundedReads:
+    """A file that gives no more than `limit` bytes at once.
+
+    zipfile reads the table of members in one piece, and makes an object of 1 KB of each.
+    """
+
+    def __init__(self, file, size):
+        self._file = file
+        self._size = size
+        self.limit: int | None = _MAX_TABLE
+
+    def read(self, size=-1):
+        asked = self._size - self._file.tell() if size < 0 else size
+        if self.limit is not None and asked > self.limit:
+            raise ArtifactError(f"has a table of members of {asked} bytes.")
+        return self._file.read(size)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
 
 
 def _checked(archive, file_size):
     found = _COMMENT.fullmatch(archive.comment)
     if not found:
         raise ArtifactError("is a zip archive, but not a model written by skposter.save.")
-    if int(found[1]) != FORMAT_VERSION:
-        raise ArtifactError(
-            f"has format version {int(found[1])}; this skposter reads version {FORMAT_VERSION}. "
-            "Install the version of skposter that wrote it."
-        )
+    _check_version(int(found[1]))
     entries = {entry.filename: entry for entry in archive.infolist()}
-    if set(entries) != {MANIFEST, ARRAYS, CARD} or len(archive.infolist()) != 3:
-        raise ArtifactError(f"has the members {sorted(entries)[:10]}, which are not a model's.")
+    if set(entries) != {MANIFEST, *_MEMBERS} or len(archive.infolist()) != 3:
+        raise ArtifactError(f"has the members {brief(sorted(entries))}, which are not a model's.")
     for entry in entries.values():
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
             raise ArtifactError(f"holds {entry.filename} compressed, which a model is not.")
         if entry.file_size > file_size:
             raise ArtifactError(f"declares {entry.filename} larger than the whole file.")
-    if entries[MANIFEST].file_size > _MAX_MANIFEST:
-        raise ArtifactError(f"has a manifest of {entries[MANIFEST].file_size} bytes.")
-    text = archive.read(MANIFEST)
-    _check_hash(MANIFEST, text, found[2].decode())
-    manifest = parse_json(text, MANIFEST)
-    if (manifest.pop("format", None), manifest.pop("format_version", None)) != (
-        "skposter-model",
-        FORMAT_VERSION,
-    ):
-        raise ArtifactError("has a manifest of another format.")
+    for name in (MANIFEST, CARD):
+        if entries[name].file_size > MAX_BYTES:
+            raise ArtifactError(
+                f"has {entries[name].file_size} bytes of {name}, and {MAX_BYTES} are the most."
+            )
+    manifest = _manifest(archive, found[2].decode())
     declared = manifest.pop("members", None)
     members = {}
-    for name, entry in zip((ARRAYS, CARD), expect(declared, "members", **_TWO), strict=True):
+    for name, entry in zip(_MEMBERS, expect(declared, "members", **_MEMBERS), strict=True):
         size, digest = expect(entry, name, bytes=int, sha256=str)
         members[name] = archive.read(name)
         if len(members[name]) != size:
@@ -147,7 +168,29 @@ def _checked(archive, file_size):
     return manifest, members
 
 
-_TWO = {ARRAYS: dict, CARD: dict}
+def _check_version(version):
+    if version < FORMAT_VERSION:
+        raise ArtifactError(
+            f"has format version {version}, which an older skposter wrote, and this one reads "
+            f"version {FORMAT_VERSION}: load it with that one, or train and save again."
+        )
+    if version > FORMAT_VERSION:
+        raise ArtifactError(
+            f"has format version {version}, which a newer skposter wrote, and this one reads "
+            f"version {FORMAT_VERSION}: install the newer one."
+        )
+
+
+def _manifest(archive, digest):
+    text = archive.read(MANIFEST)
+    _check_hash(MANIFEST, text, digest)
+    manifest = parse_json(text, MANIFEST)
+    if (manifest.pop("format", None), manifest.pop("format_version", None)) != (
+        "skposter-model",
+        FORMAT_VERSION,
+    ):
+        raise ArtifactError("has a manifest of another format.")
+    return manifest
 
 
 def _check_hash(name, data, digest):
@@ -156,13 +199,13 @@ def _check_hash(name, data, digest):
 
 
 def _explanation(start, error):
-    if start[:1] == b"\x80" or start[:2] == b"\x1f\x8b" or start[:1] == b"x":
+    if start.startswith(_PICKLES):
         return (
             "looks like a pickle. joblib.load reads those and runs what they say: use it only "
             "with files that you trust."
         )
     if start[:2] == b"PK":
-        return f"is damaged or incomplete ({error})."
+        return f"is damaged or incomplete ({brief(str(error))})."
     return "is not a model written by skposter.save."
 
 

@@ -7,10 +7,12 @@ parameters and arrays; it cannot bring classes, functions or paths.
 from __future__ import annotations
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from skposter._files.json_values import as_json, as_python, expect
+from skposter._estimators.steps import learned
+from skposter._files.json_values import as_json, as_python, brief, expect
 from skposter.exceptions import ArtifactError
 from skposter.persistence import _classifier as image_classifier
 from skposter.persistence._params import (
@@ -23,18 +25,24 @@ from skposter.persistence._params import (
 
 __all__ = ["describe", "restore"]
 
+# Of a whole model. Each pipeline around another makes a prediction three times as long, because
+# scikit-learn asks the inner ones again at each step.
+_MAX_PIPELINES = 3
+_MAX_DEPTH = 10
+_MAX_ESTIMATORS = 500
+_MAX_NETWORKS = 100
+_MAX_STEPS = 30
 
-def describe(estimator, arrays, where="model"):
-    """Return an estimator as JSON has it.
+
+def describe(model, arrays):
+    """Return a model as JSON has it.
 
     Parameters
     ----------
-    estimator : estimator
+    model : estimator
         Fitted or not.
     arrays : dict of str to ndarray
         Its arrays are added here.
-    where : str
-        Its place in the model, for errors and for the names of arrays.
 
     Returns
     -------
@@ -45,6 +53,59 @@ def describe(estimator, arrays, where="model"):
     ArtifactError
         If the format does not cover it.
     """
+    node = _describe(model, arrays, "model")
+    _check_extent(node)
+    return node
+
+
+def restore(node, arrays):
+    """Return the model that `describe` described; arrays that it takes are removed.
+
+    Parameters
+    ----------
+    node : object
+        From a file, not trusted.
+    arrays : dict of str to ndarray
+        Neither.
+
+    Raises
+    ------
+    ArtifactError
+        If anything is not as it would have been written.
+    """
+    _check_extent(node)
+    return _restore(node, arrays, "model")
+
+
+def _check_extent(model):
+    """Refuse what would take long to restore or to predict with, however small its file is."""
+    n_estimators = n_networks = 0
+    waiting = [(model, 0, 0)]
+    while waiting:
+        node, depth, pipelines = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("type"), str):
+                n_estimators += 1
+                n_networks += node["type"] == "MultiLabelImageClassifier" and bool(
+                    node.get("fitted")
+                )
+                depth += 1
+                pipelines += node["type"] == "Pipeline"
+            children = [child for name, child in node.items() if name != "params"]
+        else:
+            children = node
+        for found, limit, what in (
+            (pipelines, _MAX_PIPELINES, "pipelines within pipelines; make one of their steps"),
+            (depth, _MAX_DEPTH, "estimators within one another"),
+            (n_estimators, _MAX_ESTIMATORS, "estimators"),
+            (n_networks, _MAX_NETWORKS, "networks"),
+        ):
+            if found > limit:
+                raise ArtifactError(f"model: more than {limit} {what}.")
+        waiting += [(x, depth, pipelines) for x in children if isinstance(x, (dict, list))]
+
+
+def _describe(estimator, arrays, where):
     for name, (kind, describe_kind, _) in _kinds().items():
         if type(estimator) is kind:
             return {"type": name, **describe_kind(estimator, arrays, where)}
@@ -56,28 +117,10 @@ def describe(estimator, arrays, where="model"):
     raise ArtifactError(f"{where} is a {kind}, which skposter.save does not cover. {advice}")
 
 
-def restore(node, arrays, where="model"):
-    """Return the estimator that `describe` described; arrays that it takes are removed.
-
-    Parameters
-    ----------
-    node : object
-        From a file, not trusted.
-    arrays : dict of str to ndarray
-        Neither.
-    where : str
-        For errors.
-
-    Raises
-    ------
-    ArtifactError
-        If anything is not as it would have been written.
-    """
+def _restore(node, arrays, where):
     name = node.get("type") if isinstance(node, dict) else node
     if not isinstance(node, dict) or not isinstance(name, str) or name not in _kinds():
-        raise ArtifactError(f"{where}: unknown type {str(name)[:100]!r}.")
-    if where.count(".") > 20:
-        raise ArtifactError(f"{where}: nested too deep.")
+        raise ArtifactError(f"{where}: unknown type {brief(name)}.")
     _, _, restore_kind = _kinds()[name]
     return restore_kind({k: v for k, v in node.items() if k != "type"}, arrays, where)
 
@@ -127,7 +170,7 @@ def _restore_loader(node, arrays, where):
     try:
         return loader.fit([])
     except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {error}") from error
+        raise ArtifactError(f"{where}: {brief(str(error))}") from error
 
 
 def _describe_pipeline(pipeline, arrays, where):
@@ -135,39 +178,39 @@ def _describe_pipeline(pipeline, arrays, where):
         if name not in ("steps", "verbose", "memory") and value is not None:
             raise ArtifactError(f"{where}: Pipeline({name}={value!r}) has no place in the format.")
     steps = []
-    for name, step in pipeline.steps:
-        passed = step is None or step == "passthrough"
-        node = "passthrough" if passed else describe(step, arrays, f"{where}.{name}")
+    for i, (name, step) in enumerate(pipeline.steps):
+        passed = step is None or isinstance(step, str)
+        node = "passthrough" if passed else _describe(step, arrays, f"{where}[{i}]")
         steps.append([as_json(name, where), node])
     return {"steps": steps, "verbose": bool(pipeline.verbose)}
 
 
 def _restore_pipeline(node, arrays, where):
     steps, verbose = expect(node, where, steps=list, verbose=bool)
+    if not 0 < len(steps) <= _MAX_STEPS:
+        raise ArtifactError(f"{where}: a pipeline of {len(steps)} steps.")
     restored = []
-    for step in steps:
+    for i, step in enumerate(steps):
         if not isinstance(step, list) or len(step) != 2 or not isinstance(step[0], str):
             raise ArtifactError(f"{where}: a step is not a name and an estimator.")
-        name, inner = step
+        name, inner = as_python(step[0], where), step[1]
         passed = inner == "passthrough"
-        restored.append((name, inner if passed else restore(inner, arrays, f"{where}.{name}")))
-    if not 0 < len(restored) <= 100:
-        raise ArtifactError(f"{where}: a pipeline of {len(restored)} steps.")
+        restored.append((name, inner if passed else _restore(inner, arrays, f"{where}[{i}]")))
     pipeline = Pipeline(restored, verbose=verbose)
     try:
         pipeline._validate_steps()
     except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {error}") from error
+        raise ArtifactError(f"{where}: {brief(str(error))}") from error
     return pipeline
 
 
 def _describe_frozen(frozen, arrays, where):
-    return {"estimator": describe(frozen.estimator, arrays, f"{where}.estimator")}
+    return {"estimator": _describe(frozen.estimator, arrays, f"{where}.estimator")}
 
 
 def _restore_frozen(node, arrays, where):
     (inner,) = expect(node, where, estimator=dict)
-    return FrozenEstimator(restore(inner, arrays, f"{where}.estimator"))
+    return FrozenEstimator(_restore(inner, arrays, f"{where}.estimator"))
 
 
 _LEARNED = ("thresholds_", "fold_thresholds_", "best_score_", "cv_score_", "cv_results_")
@@ -177,24 +220,24 @@ _NAMES = ("n_features_in_", "feature_names_in_")
 def _describe_wrapper(model, arrays, where):
     known = ("estimator_", "label_names_", "classes_", *_LEARNED, *_NAMES)
     check_attributes(model, known, where)
-    learned = vars(model)
+    attributes = vars(model)
     node = {
         "params": describe_params(model, where, leave_out=("estimator",)),
-        "estimator": describe(model.estimator, arrays, f"{where}.estimator"),
+        "estimator": _describe(model.estimator, arrays, f"{where}.estimator"),
         "fitted": None,
     }
-    if "estimator_" in learned:
+    if "estimator_" in attributes:
         same = model.estimator_ is model.estimator
         node["fitted"] = {
-            "estimator": None if same else describe(model.estimator_, arrays, f"{where}.fitted"),
+            "estimator": None if same else _describe(model.estimator_, arrays, f"{where}.fitted"),
             "label_names": names_as_json(model.label_names_, where),
             "values": {
-                name: as_json(_finite_or_none(learned[name]), f"{where}: {name}")
+                name: as_json(_finite_or_none(attributes[name]), f"{where}: {name}")
                 for name in (*_LEARNED, *_NAMES)
-                if name in learned and name != "cv_results_"
+                if name in attributes and name != "cv_results_"
             },
         }
-        for name, array in learned.get("cv_results_", {}).items():
+        for name, array in attributes.get("cv_results_", {}).items():
             arrays[f"{where}.cv_results/{name}"] = array
     return node
 
@@ -203,19 +246,19 @@ def _restore_wrapper(kind, node, arrays, where):
     params, estimator, fitted = expect(
         node, where, params=dict, estimator=dict, fitted=(dict, type(None))
     )
-    estimator = restore(estimator, arrays, f"{where}.estimator")
+    estimator = _restore(estimator, arrays, f"{where}.estimator")
     model = restore_params(kind, params, where, estimator=estimator)
     if fitted is None:
         return model
     inner, names, values = expect(
         fitted, where, estimator=(dict, type(None)), label_names=list, values=dict
     )
-    if not set(values) <= {*_LEARNED, *_NAMES}:
-        raise ArtifactError(f"{where}: unknown values {sorted(values)[:10]}.")
-    inner = estimator if inner is None else restore(inner, arrays, f"{where}.fitted")
-    model.estimator_ = inner
+    model.estimator_ = estimator
+    if inner is not None:
+        model.estimator_ = _restore(inner, arrays, f"{where}.fitted")
     model.label_names_ = restored_names(names, where)
     model.classes_ = np.tile([0, 1], (len(names), 1))
+    _check_same_labels(model.estimator_, model, where)
     for name, value in values.items():
         value = as_python(value, f"{where}: {name}")
         setattr(model, name, _restored_value(name, value, len(names), where))
@@ -230,13 +273,13 @@ def _describe_average(model, arrays, where):
     check_attributes(model, ("estimators_", "label_names_", "classes_"), where)
     node = {
         "params": describe_params(model, where, leave_out=("estimator",)),
-        "estimator": describe(model.estimator, arrays, f"{where}.estimator"),
+        "estimator": _describe(model.estimator, arrays, f"{where}.estimator"),
         "fitted": None,
     }
     if "estimators_" in vars(model):
         node["fitted"] = {
             "estimators": [
-                describe(member, arrays, f"{where}.{i}")
+                _describe(member, arrays, f"{where}[{i}]")
                 for i, member in enumerate(model.estimators_)
             ],
             "label_names": names_as_json(model.label_names_, where),
@@ -250,19 +293,31 @@ def _restore_average(node, arrays, where):
     params, estimator, fitted = expect(
         node, where, params=dict, estimator=dict, fitted=(dict, type(None))
     )
-    estimator = restore(estimator, arrays, f"{where}.estimator")
+    estimator = _restore(estimator, arrays, f"{where}.estimator")
     model = restore_params(AveragingClassifier, params, where, estimator=estimator)
     if fitted is None:
         return model
     members, names = expect(fitted, where, estimators=list, label_names=list)
-    if not 0 < len(members) <= 1000:
-        raise ArtifactError(f"{where}: an average of {len(members)} classifiers.")
+    if not members:
+        raise ArtifactError(f"{where}: an average of nothing.")
     model.label_names_ = restored_names(names, where)
     model.classes_ = np.tile([0, 1], (len(names), 1))
     model.estimators_ = [
-        restore(member, arrays, f"{where}.{i}") for i, member in enumerate(members)
+        _restore(member, arrays, f"{where}[{i}]") for i, member in enumerate(members)
     ]
+    for member in model.estimators_:
+        _check_same_labels(member, model, where)
     return model
+
+
+def _check_same_labels(inner, model, where):
+    """Raise ArtifactError unless what is wrapped knows the labels of what is around it."""
+    try:
+        names = learned(inner).label_names_.tolist()
+    except NotFittedError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+    if names != model.label_names_.tolist():
+        raise ArtifactError(f"{where}: has other labels than the classifier in it.")
 
 
 def _finite_or_none(value):
@@ -271,15 +326,17 @@ def _finite_or_none(value):
 
 
 def _restored_value(name, value, n_labels, where):
-    try:
-        if name == "thresholds_":
-            return np.asarray(value, dtype=np.float64)
-        if name == "fold_thresholds_":
-            return np.asarray(value, dtype=np.float64).reshape(-1, n_labels)
-        if name == "feature_names_in_":
-            return np.asarray(value, dtype=object)
-        if name == "n_features_in_":
-            return int(value)
+    if name == "n_features_in_" and type(value) is int and value > 0:
+        return value
+    if name in ("best_score_", "cv_score_") and (value is None or type(value) in (int, float)):
         return float("nan") if value is None else float(value)
-    except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {name} cannot be used ({error}).") from error
+    texts = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if name == "feature_names_in_" and texts:
+        return np.asarray(value, dtype=object)
+    numbers = isinstance(value, tuple) and all(type(item) in (int, float) for item in value)
+    if name == "thresholds_" and numbers and len(value) == n_labels:
+        return np.asarray(value, dtype=np.float64)
+    if name == "fold_thresholds_" and isinstance(value, tuple) and len(value) <= 10_000:
+        folds = [_restored_value("thresholds_", fold, n_labels, where) for fold in value]
+        return np.asarray(folds, dtype=np.float64).reshape(-1, n_labels)
+    raise ArtifactError(f"{where}: {brief(name)} cannot be {brief(value)}.")

@@ -9,11 +9,13 @@ import tempfile
 import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
-from skposter._estimators.steps import deciding, learned, steps_inwards
+from skposter._estimators.steps import deciding, image_loader, learned, steps_inwards
+from skposter._files.durable import patiently
 from skposter._version import __version__
 from skposter.exceptions import ArtifactError
+from skposter.persistence._export_formats import FORMATS
 
-__all__ = ["export"]
+__all__ = ["export", "export_format"]
 
 TOLERANCE = 1e-5
 
@@ -65,10 +67,8 @@ def export(model, path, format=None):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     skposter.export(model, f"{folder}/model.keras")
     """
-    from skposter.persistence._export_formats import FORMATS
-
     path = os.path.realpath(path)
-    _, write, run = FORMATS[_format(path, format, FORMATS)]
+    _, write, run = FORMATS[export_format(path, format)]
     if os.path.isdir(path):
         raise FileExistsError(f"{path!r} is a folder that is there already.")
     if any("estimators_" in vars(step) for step in steps_inwards(model)):
@@ -103,38 +103,39 @@ def export(model, path, format=None):
                 f"What was written predicts something else (by {difference:.2g}) than the model; "
                 "nothing was kept."
             )
-        os.replace(written, path)
+        patiently(os.replace, written, path)
     finally:
         shutil.rmtree(temporary)
 
 
-def _format(path, name, formats):
-    if name is None:
-        endings = {ending: name for name, (ending, _, _) in formats.items() if ending}
-        name = endings.get(os.path.splitext(path)[1])
-        if name is None:
-            raise ValueError(
-                f"The ending of {path!r} names no format; expected one of {sorted(endings)}, or "
-                f"format= one of {list(formats)}."
-            )
-    if name not in formats:
+def export_format(path, name=None):
+    """Return the format of :func:`export` for a path, with the same errors."""
+    endings = {ending: name for name, (ending, _, _) in FORMATS.items() if ending}
+    said = endings.get(os.path.splitext(path)[1])
+    if name is None and said is None:
         raise ValueError(
-            f"format={name!r} is not known.{did_you_mean(name, formats)} Expected one of "
-            f"{list(formats)}."
+            f"The ending of {path!r} names no format; expected one of {sorted(endings)}, or "
+            f"format= one of {list(FORMATS)}."
         )
-    return name
+    if name is not None and name not in FORMATS:
+        raise ValueError(
+            f"format={name!r} is not known.{did_you_mean(name, FORMATS)} Expected one of "
+            f"{list(FORMATS)}."
+        )
+    if None not in (name, said) and name != said:
+        raise ValueError(f"format={name!r}, and the ending of {path!r} says {said!r}.")
+    return name or said
 
 
 def _metadata(model):
     classifier, last = learned(model), deciding(model)
     height, width, channels = classifier.image_shape_
     image = {"height": height, "width": width, "channels": channels, "dtype": "uint8"}
-    for step in steps_inwards(model):
-        for part in getattr(step, "named_steps", {}).values():
-            if type(part).__name__ == "ImageLoader":
-                for name in ("mode", "resize", "resample", "background"):
-                    value = getattr(part, name)
-                    image[name] = list(value) if isinstance(value, tuple) else value
+    loader = image_loader(model)
+    if loader is not None:
+        for name in ("mode", "resize", "resample", "background"):
+            value = getattr(loader, name)
+            image[name] = list(value) if isinstance(value, tuple) else value
     return {
         "labels": classifier.label_names_.tolist(),
         "thresholds": np.asarray(last.thresholds_, dtype=float).tolist(),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 
+from skposter._estimators.steps import deciding, learned
 from skposter._estimators.versions import library_versions, warn_about_versions
-from skposter._files.json_values import as_json, as_python, expect
+from skposter._files.json_values import as_json, brief, expect
 from skposter._files.safetensors import pack_arrays, unpack_arrays
 from skposter.exceptions import ArtifactError
 from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
 from skposter.persistence._estimators import describe, restore
 
-__all__ = ["load", "read_card", "save"]
+__all__ = ["check_savable", "load", "read_card", "save"]
+
+_VERSION = re.compile(r"[\w.+!-]{1,50}", re.ASCII)
 
 
 def save(model, path, *, scores=None, description=""):
@@ -43,7 +47,8 @@ def save(model, path, *, scores=None, description=""):
     Raises
     ------
     ArtifactError
-        If the model has parts that the format does not cover, which the message names.
+        If the model has parts that the format does not cover, which the message names, or is
+        beyond what `load` takes from a file that it does not trust.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -87,15 +92,34 @@ def save(model, path, *, scores=None, description=""):
     expected = model.predict_proba(probe)
 
     def verify(written):
-        found = load(written).predict_proba(probe)
-        if not np.array_equal(found, expected):
+        try:
+            found, _ = _read(written)
+        except ArtifactError as error:
+            raise ArtifactError(
+                f"The model could not be loaded again, so nothing was saved: {error}"
+            ) from error
+        if not np.array_equal(found.predict_proba(probe), expected):
             raise ArtifactError(
                 "The model that was written predicts differently when it is loaded again; nothing "
                 "was saved. Please report this, and use joblib.dump."
             )
 
-    card = model_card(model, scores=scores, description=description)
-    write_container(os.fspath(path), manifest, pack_arrays(arrays), card, verify)
+    path = os.fspath(path)
+    card = model_card(
+        model, scores=scores, description=description, file_name=os.path.basename(path)
+    )
+    write_container(path, manifest, pack_arrays(arrays), card, verify)
+
+
+def check_savable(model):
+    """Raise ArtifactError if :func:`save` will not cover a model, as far as its parameters tell.
+
+    Parameters
+    ----------
+    model : estimator
+        Not fitted yet: better to know before the training than after it.
+    """
+    describe(model, {})
 
 
 def load(path):
@@ -127,8 +151,7 @@ def load(path):
     """
     path = os.fspath(path)
     try:
-        manifest, members = read_container(path)
-        model, libraries = _restored(manifest, unpack_arrays(members[ARRAYS]))
+        model, libraries = _read(path)
     except ArtifactError as error:
         raise ArtifactError(f"{path!r}: {error}") from error
     warn_about_versions(f"The model in {path!r}", libraries)
@@ -155,6 +178,24 @@ def read_card(path):
         raise ArtifactError(f"{os.fspath(path)!r}: {error}") from error
 
 
+def _read(path):
+    """Return the model in a file, and the versions of the libraries that wrote it.
+
+    A file is not trusted, so this is where whatever it brings about becomes one error. What is
+    known to go wrong has a message of its own before; here the cause stays attached, in case it
+    is our fault.
+    """
+    manifest, members = read_container(path)
+    try:
+        return _restored(manifest, unpack_arrays(members[ARRAYS]))
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"cannot be restored ({type(error).__name__}: {brief(str(error))})."
+        ) from error
+
+
 def _restored(manifest, arrays):
     libraries, names, thresholds, min_labels, _, _, node = expect(
         manifest,
@@ -167,13 +208,17 @@ def _restored(manifest, arrays):
         description=str,
         model=dict,
     )
-    libraries = as_python(libraries, "libraries")
-    if not all(isinstance(text, str) and len(text) < 100 for text in libraries.values()):
+    if not all(isinstance(text, str) and _VERSION.fullmatch(text) for text in libraries.values()):
         raise ArtifactError("libraries are not version numbers.")
     model = restore(node, arrays)
     if arrays:
-        raise ArtifactError(f"array {min(arrays)[:100]!r} belongs to nothing.")
-    decided = _decisions(model)
+        raise ArtifactError(f"array {brief(min(arrays))} belongs to nothing.")
+    try:
+        decided = _decisions(model)
+    except ArtifactError:
+        raise
+    except ValueError as error:  # not fitted, or parameters that no thresholds follow from
+        raise ArtifactError(brief(str(error))) from error
     written = {"label_names": names, "thresholds": thresholds, "min_labels": min_labels}
     if decided != written:
         raise ArtifactError(
@@ -186,10 +231,8 @@ def _restored(manifest, arrays):
 
 def _decisions(model):
     """Return label names and thresholds of a model, as the manifest has them."""
-    from skposter._estimators.steps import deciding, learned
-
     last = deciding(model)
-    names = learned(model).label_names_.tolist()
+    names = as_json(learned(model).label_names_, "label_names")
     thresholds = np.asarray(last.thresholds_, dtype=np.float64)
     if last.label_names_.tolist() != names or thresholds.shape != (len(names),):
         raise ArtifactError(f"{len(names)} labels, but {thresholds.size} thresholds.")
@@ -201,7 +244,5 @@ def _decisions(model):
 
 def _probe(model):
     """Return two images that the first step of a model takes."""
-    from skposter._estimators.steps import learned
-
     shape = learned(model).image_shape_
     return np.random.default_rng(0).integers(0, 256, size=(2, *shape), dtype=np.uint8)
