@@ -1,4 +1,4 @@
-"""``skposter train``: a CSV and a folder in, a trained pipeline on disk out."""
+"""``skposter train``: a table of labels and a folder in, a trained pipeline on disk out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import argparse
 import json
 import warnings
 
-from skposter.commands._data import add_data_arguments, load_data, report_problems
+from skposter.commands._data import (
+    add_data_arguments,
+    load_data,
+    own_split,
+    report_problems,
+)
 from skposter.commands._models import (
     TRUSTED_ONLY,
     FittedModel,
@@ -16,9 +21,9 @@ from skposter.commands._models import (
 )
 from skposter.commands._scores import print_scores
 
-SUMMARY = "train a model on a CSV and a folder of images"
+SUMMARY = "train a model on a table of labels and a folder of images"
 DESCRIPTION = (
-    "Train a network on the images that a CSV labels, print its scores on the part that is set "
+    "Train a network on the images that a table labels, print its scores on the part that is set "
     "aside beside those of the label frequencies, and write the pipeline. "
     "Ctrl-C ends the training early and keeps what was learned. " + TRUSTED_ONLY
 )
@@ -33,12 +38,6 @@ def add_arguments(parser):
         metavar="MODEL",
         required=True,
         help="file to write, such as model.joblib or, without code in it, model.skposter",
-    )
-    parser.add_argument(
-        "--on-missing",
-        choices=("raise", "drop"),
-        default="raise",
-        help="what to do with rows that have no image",
     )
     images = parser.add_argument_group("images")
     images.add_argument(
@@ -108,13 +107,14 @@ def run(args):
     """Run the command."""
     check_arguments(args)
     check_writable(args.output)
-    data = load_data(args, on_missing=args.on_missing)
+    data = load_data(args)
+    parts = own_split(data) or split_by_groups(data, args)
     if not args.quiet:
         report_problems(data.problems)
         print(f"{len(data.paths)} images, {len(data.label_names)} labels")
     pipeline = build_pipeline(args)
-    interrupted = fit(pipeline, data.paths, data.y)
-    print_validation_scores(pipeline, data)
+    interrupted = fit(pipeline, data, parts)
+    print_validation_scores(pipeline, data, parts)
     set_verbose(pipeline, 0)
     save_model(pipeline, args.output)
     n_epochs = pipeline[-1].n_iter_
@@ -164,8 +164,30 @@ def build_pipeline(args):
     return pipeline
 
 
-def fit(pipeline, paths, y):
-    """Fit the pipeline; return whether Ctrl-C ended the training after at least one epoch."""
+def split_by_groups(data, args):
+    """Return training and validation rows that tear no group apart, if groups are named."""
+    from skposter.model_selection import stratified_holdout
+
+    if data.groups is None or not args.validation_fraction:
+        return None
+    return stratified_holdout(
+        data.y, args.validation_fraction, args.random_state, groups=data.groups
+    )
+
+
+def fit(pipeline, data, parts=None):
+    """Fit the pipeline, on training and validation rows if they are given.
+
+    Returns whether Ctrl-C ended the training after at least one epoch.
+    """
+    paths, y, given = data.paths, data.y, {}
+    if parts is not None:
+        training, validation = parts
+        given = {
+            "classifier__X_val": pipeline[:-1].fit_transform(paths[validation]),
+            "classifier__y_val": y.iloc[validation],
+        }
+        paths, y = paths[training], y.iloc[training]
     interrupted = False
     with warnings.catch_warnings():
         show = warnings.showwarning
@@ -177,15 +199,15 @@ def fit(pipeline, paths, y):
             show(message, *args, **kwargs)
 
         warnings.showwarning = notice
-        pipeline.fit(paths, y)
+        pipeline.fit(paths, y, **given)
     if interrupted and not pipeline[-1].n_iter_:
         raise KeyboardInterrupt
     return interrupted
 
 
-def print_validation_scores(pipeline, data):
+def print_validation_scores(pipeline, data, parts=None):
     """Print the scores on the validation part, if there is one."""
-    rows = pipeline[-1].validation_indices_
+    rows = pipeline[-1].validation_indices_ if parts is None else parts[1]
     if not len(rows):
         return
     model = FittedModel.of(pipeline)
