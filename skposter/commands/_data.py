@@ -99,7 +99,10 @@ def load_data(args, file=None):
     options = {name: getattr(args, name) for name in _OPTIONS}
     names = options["label_names"]
     if names is not None and len(names) == 1 and names[0].startswith("{"):
-        options["label_names"] = json_object(names[0])
+        try:
+            options["label_names"] = json_object(names[0])
+        except argparse.ArgumentTypeError as error:
+            raise DataError(f"--label-names: {error}") from None
     data = load_image_table(args.table, args.images, **options)
     if not args.quiet:
         print(data.columns, file=file)

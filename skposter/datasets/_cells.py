@@ -104,9 +104,9 @@ class Cells:
 
     @cached_property
     def is_mostly_binary(self) -> bool:
-        """Whether more than half of the cells that are not blank are 0 or 1."""
+        """Whether at least half of the cells that are not blank are 0 or 1."""
         binary = np.array([bit(cell) is not None for cell in self.distinct])
-        return 2 * int(binary @ self.counts) > self.n_filled
+        return 2 * int(binary @ self.counts) >= self.n_filled > 0
 
     @cached_property
     def is_number(self) -> bool:

@@ -144,7 +144,7 @@ class Columns:
 
 
 def understand(
-    cells: Mapping[str, Cells], asked: Columns, names_image: NamesImage, has_header: bool
+    cells: Mapping[str, Cells], asked: Columns, names_image: NamesImage, header: str
 ) -> Columns:
     """Decide what each column is.
 
@@ -156,8 +156,8 @@ def understand(
         What the caller named.
     names_image : callable
         Says whether a cell is an id of the image folder.
-    has_header : bool
-        Whether the names of the columns are from the table.
+    header : {"read", "said", "none"}
+        Where the names of the columns are from; what was read may be a row.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def understand(
         free = {name: column for name, column in cells.items() if name not in taken}
         if asked.image_path is None:
             id_column, reasons[id_column] = choose_ids(free, names_image)
-            if has_header and not _is_called_ids(id_column):
+            if header == "read" and not _is_called_ids(id_column):
                 _check_is_no_id(cells[id_column])
         else:
             id_column = _id_beside_template(free, asked.image_path)
@@ -187,8 +187,10 @@ def understand(
     if not asked.label_column and not asked.label_columns:
         lists, one_hot, reason = choose_labels(free, asked)
         reasons |= dict.fromkeys((*lists, *one_hot), reason)
+        if header == "read" and lists:
+            _check_is_no_label(free[lists[0]], asked)
         asked = replace(asked, label_column=lists, label_columns=one_hot)
-    if not has_header and asked.label_columns:
+    if header == "none" and asked.label_columns:
         raise DataError(
             "it has no header (its first line names an image), so its columns of 0/1 have no "
             f"names; give one for each of its {len(cells)} columns: column_names=['image', ...]"
@@ -222,7 +224,7 @@ def choose_ids(cells: Mapping[str, Cells], names_image: NamesImage) -> tuple[str
     for name, column in cells.items():
         sample = [as_text(cell) for cell in _sample(column.filled)]
         images = [cell for cell in sample if names_image(cell)]
-        if images and (not column.is_binary or _is_called_ids(name)):
+        if images and (not column.is_presence or _is_called_ids(name)):
             named[name] = images
             full |= {name} if len(images) == len(sample) else set()
     numbering = [n for n in named if n.startswith("Unnamed: ") and cells[n].is_number]
@@ -245,7 +247,9 @@ def choose_ids(cells: Mapping[str, Cells], names_image: NamesImage) -> tuple[str
         candidates = files or candidates
     if len(candidates) > 1:
         calling = [name for name in candidates if _is_called_images(name)]
-        candidates = calling or [n for n in candidates if n in full] or candidates
+        ids = [name for name in candidates if _is_called_ids(name)]
+        ids = ids if len(ids) == 1 and not is_numbering(cells[ids[0]].text()) else []
+        candidates = calling or ids or [n for n in candidates if n in full] or candidates
     if len(candidates) > 1 and all(
         np.array_equal(cells[name].text(), cells[candidates[0]].text()) for name in candidates[1:]
     ):
@@ -416,16 +420,18 @@ def _choose_one_hot(cells: Mapping[str, Cells], asked: Columns) -> tuple[str, ..
     """Return the columns whose cells say "there" or "not there", in part at least."""
     chosen = []
     values = check_label_values(asked.label_values) or {}
+    values = values if 1.0 in values.values() else {}  # else they are about lists
     for name, column in cells.items():
         known = np.array([key_of(as_text(cell)) in values for cell in column.distinct])
         is_clean = bool(column.filled) and (bool(known.all()) or column.is_binary)
         is_said = (
             (column.is_presence or column.is_mostly_binary)
             or (column.filled and all(key_of(as_text(cell)) in values for cell in column.filled))
-            or (known & column.is_filled) @ column.counts * 2 >= column.n_filled
+            or (known & column.is_filled) @ column.counts * 2 >= column.n_filled > 0
         )
+        is_text = _is_called_nothing_but_labels(name) and not (is_clean or column.is_presence)
         if is_clean or (is_said and column.filled and not _is_called_metadata(name)):
-            chosen.append(name)
+            chosen += [] if is_text else [name]
     return tuple(chosen)
 
 
@@ -504,16 +510,18 @@ def _say(names: Sequence[str]) -> str:
     return f"name the labels with label_columns, such as label_columns={list(names)[:12]}"
 
 
-def check_header_is_none(column: str, listed: Iterable[str], delimiter: str | None) -> None:
+def _check_is_no_label(column: Cells, asked: Columns) -> None:
     """Refuse a column that is called as one of its labels: its first row was taken for a header."""
-    listed = set(listed)
+    delimiter = choose_delimiter(column, asked.label_delimiter)
+    known = check_label_values(asked.label_values) or ()
+    listed = {name for names in parse_label_lists(column, delimiter, known) for name in names}
     if any(
-        {piece.strip() for piece in (column.split(mark) if mark else [column])} <= listed
+        {piece.strip() for piece in (column.name.split(mark) if mark else [column.name])} <= listed
         for mark in (None, delimiter, *DELIMITERS)
     ):
         raise DataError(
-            f"the column called {column!r} also has {column!r} among its labels: is there no "
-            "header? Then name the columns with column_names=['image', 'labels']"
+            f"the column called {column.name!r} also has {column.name!r} among its labels: is "
+            "there no header? Then name the columns with column_names=['image', 'labels']"
         )
 
 

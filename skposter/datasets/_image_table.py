@@ -315,7 +315,7 @@ def _load(
     table: Table, folder: ImageFolder, asked: Columns, label_names, on_missing, on_duplicate
 ) -> LabelledImages:
     cells = {str(name): Cells.of(table.frame[name], str(name)) for name in table.frame}
-    columns = understand(cells, asked, folder.names_image, table.has_header)
+    columns = understand(cells, asked, folder.names_image, table.header)
     ids, found = find_images(cells, columns, folder)
     is_united = on_duplicate == "union" or columns.value_column is not None
     image_of = _number_images(ids, found) if is_united else np.arange(len(ids))

@@ -12,7 +12,6 @@ import pandas as pd
 from skposter.datasets._cells import Cells, as_text, check_label_values, key_of, read_bits
 from skposter.datasets._columns import (
     Columns,
-    check_header_is_none,
     check_no_value_column,
     did_you_mean,
     short_list,
@@ -116,9 +115,9 @@ def _bits_in_words(values: Mapping[str, float] | None) -> str:
     if values is None:
         return "columns of 0/1"
     meaning = {1.0: "there", 0.0: "not there"}
-    said = (
-        f"{cell or 'blank'!r} {meaning.get(value, 'unknown')}" for cell, value in values.items()
-    )
+    said = [
+        f"{cell or 'blank'} is {meaning.get(value, 'unknown')}" for cell, value in values.items()
+    ]
     return f"columns in which {', '.join(said)}"
 
 
@@ -165,9 +164,6 @@ def _read_lists(cells, columns: Columns, values, label_names) -> tuple[_Entries,
     if is_vectors and not isinstance(label_names, Mapping):
         return _read_vectors(cells, columns, values, label_names, parsed)
     check_names(columns.label_column[0], listed)
-    for name, mark in zip(columns.label_column, delimiters, strict=True):
-        if name in columns.reasons:
-            check_header_is_none(name, listed, mark)
     longest = max((len(names) for lists in parsed for names in lists), default=0)
     if longest <= 1 and not columns.value_column and len(parsed) == 1 and not columns.label_columns:
         check_no_value_column(cells, columns)

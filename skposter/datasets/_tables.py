@@ -17,19 +17,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from skposter.datasets._cells import load_json
+from skposter.datasets._cells import bit, load_json
 from skposter.datasets._image_folder import IMAGE_EXTENSIONS
 from skposter.exceptions import DataError
 
 WHITESPACE = r"\s+"
-SEPARATORS = {
-    ",": "commas",
-    ";": "semicolons",
-    "|": "'|'",
-    "\t": "tabs",
-    " ": "spaces",
-    WHITESPACE: "whitespace",
-}
 _SAMPLE = 100
 _EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
 _PARQUET = (".parquet", ".pq")
@@ -43,12 +35,13 @@ class Table(NamedTuple):
     """A table as read.
 
     ``frame`` has text for columns; its rows are numbered from 0, without header and blank lines.
+    ``header`` says where the names are from: ``"read"``, ``"said"`` by ``column_names``, or
+    ``"none"``.
     """
 
     frame: pd.DataFrame
     name: str
-    how: str = ""
-    has_header: bool = True
+    header: str = "read"
     n_promised: int | None = None
 
 
@@ -115,17 +108,17 @@ def _read_file(path, names_image, sep, encoding, column_names) -> Table:
         start = file.read(8)
     if ending in _PARQUET or start.startswith(b"PAR1"):
         frame = _with_pandas("Parquet", "pyarrow", lambda: pd.read_parquet(path))
-        return _from_frame(frame, names_image)._replace(name=name, how="Parquet")
+        return _from_frame(frame, names_image)._replace(name=name)
     if ending in _EXCEL or start.startswith(b"PK\x03\x04"):
         rows = [row for row in enumerate(_read_excel(path), 1) if _is_filled(row[1])]
-        return _from_rows(rows, names_image, column_names, "row")._replace(name=name, how="Excel")
+        return _from_rows(rows, names_image, column_names, "row")._replace(name=name)
     text = _decode(path, start, encoding)
     first = text.lstrip()[:1]
     if ending in (".json", ".jsonl", ".ndjson") or (
         first in ("{", "[") and re.match(r'\[?\s*\{\s*["}]', text.lstrip())
     ):
         frame = _parse_json(text, names_image)
-        return _from_frame(frame, names_image)._replace(name=name, how="JSON")
+        return _from_frame(frame, names_image)._replace(name=name)
     return _parse_text(text, ending, names_image, sep, column_names)._replace(name=name)
 
 
@@ -208,8 +201,7 @@ def _parse_text(text: str, ending: str, names_image, sep, column_names) -> Table
     except csv.Error as error:
         raise DataError(f"line {reader.line_num}: {error}") from None
     table = _from_rows(rows, names_image, column_names, "line", sep)
-    how = "" if sep == "," else f"cells separated by {SEPARATORS.get(sep, repr(sep))}"
-    return table._replace(how=how, n_promised=n_promised)
+    return table._replace(n_promised=n_promised)
 
 
 def _reader(text: str, sep: str):
@@ -261,10 +253,12 @@ def _find_separator(text: str, ending: str, has_names: bool) -> str:
         raise DataError(f"its cells can be separated in more than one way; say {choice}")
     if fitting:
         return fitting[0]
-    most = max(rows, key=lambda sep: len(rows[sep][0]) if rows[sep] else 0)
-    if rows[most] and len(rows[most][0]) > 1:
-        return most
-    return WHITESPACE if _is_table(by_words) else usual
+    n_names = {sep: len(rows[sep][0]) if rows[sep] else 0 for sep in rows}
+    most = max(n_names, key=n_names.__getitem__)
+    # Tabs are among the whitespace; other marks in a header are there to separate it.
+    if _is_table(by_words) and (most == "\t" or n_names[most] < 2):
+        return WHITESPACE
+    return most
 
 
 def _first_rows(text: str, sep: str) -> list[list[str]]:
@@ -330,7 +324,7 @@ def _from_rows(
                 + (nameless if all(len(row) == n + 1 for _, row in rows) else "")
             )
     frame = pd.DataFrame(complete, columns=_checked_names(header), dtype=object)
-    return Table(frame, "", has_header=has_header)
+    return Table(frame, "", "read" if has_header else "none")
 
 
 def _from_named_rows(rows: list[list[str]], names: list[str]) -> Table:
@@ -345,11 +339,11 @@ def _from_named_rows(rows: list[list[str]], names: list[str]) -> Table:
         short = next((number for number, row in enumerate(rows) if len(row) < n), None)
         if short is not None:
             raise DataError(f"row {short} has {len(rows[short])} cells for {n} column_names")
-        return Table(pd.DataFrame(rows, columns=names, dtype=object), "")
+        return Table(pd.DataFrame(rows, columns=names, dtype=object), "", "said")
     frame = pd.DataFrame({name: [r[i] for r in rows] for i, name in enumerate(names[:-1])})
     rest = [tuple(cell.strip() for cell in row[n - 1 :] if cell.strip()) for row in rows]
     frame[names[-1]] = pd.Series(rest, dtype=object)
-    return Table(frame.astype(object), "")
+    return Table(frame.astype(object), "", "said")
 
 
 def _one_column(header: str, names_image) -> str:
@@ -370,8 +364,9 @@ def _check_is_header(rows: list[list[str]], names_image) -> bool:
     first, others = rows[0], rows[1:20]
     images = [column for column, cell in enumerate(first) if looks_like_image(cell)]
     if images:
-        below = [row[column] for row in others for column in images if column < len(row)]
-        if below and not any(looks_like_image(cell) or names_image(cell) for cell in below):
+        below = [row[column].strip() for row in others for column in images if column < len(row)]
+        named = [looks_like_image(c) or (bit(c) is None and names_image(c)) for c in below]
+        if below and not any(named):
             raise DataError(
                 f"its columns are called {first[images[0]]!r}, ... as images are: it has a column "
                 "an image, and needs a row an image. Give the DataFrame transposed"
@@ -477,7 +472,7 @@ def _from_frame(frame: pd.DataFrame, names_image) -> Table:
         frame = frame.reset_index()  # ids are often the index
     else:
         frame = frame.reset_index(drop=True)
-    has_header = not isinstance(frame.columns, pd.RangeIndex)
+    header = "none" if isinstance(frame.columns, pd.RangeIndex) else "read"
     names = [str(name).strip() for name in frame.columns]
     images = [name for name in names if looks_like_image(name)]
     if images:
@@ -488,4 +483,4 @@ def _from_frame(frame: pd.DataFrame, names_image) -> Table:
     frame.columns = pd.Index(_checked_names(names))
     if frame.empty:
         raise DataError("the table has no rows")
-    return Table(frame, "the DataFrame", has_header=has_header)
+    return Table(frame, "the DataFrame", header)
