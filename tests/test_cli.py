@@ -207,7 +207,11 @@ def test_evaluate_aligns_labels_by_name(run, model_path, posters, tmp_path):
 def test_check_prints_problems_of_csv_and_images_and_says_so_in_its_status(run, posters, tmp_path):
     status, out, _ = run("check", posters / "labels.csv", posters / "Images")
     assert status == 0
-    assert out == "60 rows, 60 images, 3 labels, no problems\n"
+    columns, end = out.splitlines()
+    assert columns == (
+        "ids: Id; labels: Genre, written lists, beside 3 columns of 0/1 (3 labels); metadata: none"
+    )
+    assert end == "60 rows, 60 images, 3 labels, no problems"
 
     for name in ("a", "b"):
         Image.new("RGB", (20, 30), "red").save(tmp_path / f"{name}.jpg")
@@ -266,10 +270,10 @@ def broken(tmp_path, posters, train_arguments, model_path):
 
 
 MESSAGES = {
-    "no such CSV": "there is no CSV file 'no.csv'",
+    "no such CSV": "there is no label table 'no.csv'",
     "no such folder": "there is no image folder",
     "a file for a folder": "is a file, expected a folder",
-    "a folder for a CSV": "is not a CSV file",
+    "a folder for a CSV": "is not a file of labels",
     "a CSV that is no text": "not UTF-8|binary",
     "no such column": "Genres",
     "no image for any row": "not one of 60 rows has an image",
@@ -289,7 +293,7 @@ MESSAGES = {
     "no such image": "there is no image .*none.jpg",
     "text for a new image": r"text\.jpg.* is not one of JPEG",
     "an empty folder": "holds no image files",
-    "check without a CSV": "there is no CSV file",
+    "check without a CSV": "there is no label table",
     "a demo of nothing": "too few to learn from",
     "a demo in a file": "exists",
 }
@@ -307,7 +311,7 @@ def test_what_is_wrong_is_one_line_and_exit_status_2(what, broken, run, tmp_path
 
 
 def test_traceback_is_there_on_request(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no CSV file"):
+    with pytest.raises(FileNotFoundError, match="there is no label table"):
         main(["check", str(tmp_path / "none.csv"), str(tmp_path), "--traceback"])
 
 

@@ -1,4 +1,4 @@
-"""``skposter check``: what is wrong with a CSV and its images, before a long training."""
+"""``skposter check``: what a table of labels says and what is wrong with it and its images."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import sys
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
 
-SUMMARY = "print what is wrong with a CSV and its images"
+SUMMARY = "print what is wrong with a table of labels and its images"
 DESCRIPTION = (
-    "Print the problems of a CSV (duplicate rows, labels without a row, images without a row, ...) "
-    "and of its images (missing, truncated, not an image, ...). The exit status is 1 if there are "
-    "any."
+    "Print what the columns of a table of labels are taken for, the problems of the table "
+    "(duplicate rows, labels without a row, images without a row, ...) and those of its images "
+    "(missing, truncated, not an image, ...). The exit status is 1 if there are problems."
 )
 
 
 def add_arguments(parser):
     """Add the arguments of the command."""
-    add_data_arguments(parser)
+    add_data_arguments(parser, on_missing="drop", on_duplicate="keep")
 
 
 def run(args):
@@ -25,7 +25,7 @@ def run(args):
 
     from skposter import ImageLoader
 
-    data = load_data(args, on_missing="drop", on_duplicate="keep")
+    data = load_data(args)
     report_problems(data.problems, sys.stdout, limit=None)
     once = np.sort(np.unique(data.paths, return_index=True)[1])
     image_problems = ImageLoader(verbose=not args.quiet).verify(data.paths[once])

@@ -34,7 +34,11 @@ def add_arguments(parser):
 
 def run(args):
     """Run the command."""
-    data = load_data(args)
+    data = load_data(args, sys.stderr)  # standard output is for the scores
+    if data.split is not None:
+        raise DataError(
+            f"--split has the subsets {', '.join(data.split)}; say which to score with --subset"
+        )
     if not args.quiet:
         report_problems(data.problems)
     model = load_model(args.model)
@@ -51,9 +55,9 @@ def run(args):
 
 
 def align_labels(y, label_names, *, quiet=False):
-    """Return the labels of a CSV in the order of a model.
+    """Return the labels of a table in the order of a model.
 
-    A label that the CSV does not know has no positives there; one that the model does not know
+    A label that the table does not know has no positives there; one that the model does not know
     cannot be scored, which is told.
 
     Raises
@@ -64,7 +68,7 @@ def align_labels(y, label_names, *, quiet=False):
     unknown = [name for name in y.columns if name not in label_names]
     if len(unknown) == len(y.columns):
         raise DataError(
-            f"the CSV has the labels {list(y.columns)}, none of which the model knows: it was "
+            f"the table has the labels {list(y.columns)}, none of which the model knows: it was "
             f"trained on {label_names}"
         )
     if unknown and not quiet:

@@ -1,4 +1,4 @@
-"""``skposter train``: a CSV and a folder in, a trained pipeline on disk out."""
+"""``skposter train``: a table of labels and a folder in, a trained pipeline on disk out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import os
 import sys
 from contextlib import ExitStack
 
-from skposter.commands._data import add_data_arguments, load_data, report_problems
+from skposter.commands._data import (
+    add_data_arguments,
+    load_data,
+    own_split,
+    report_problems,
+)
 from skposter.commands._interrupts import INTERRUPTED, held, raising
 from skposter.commands._models import (
     SAFE_ENDING,
@@ -21,9 +26,9 @@ from skposter.commands._models import (
 )
 from skposter.commands._scores import print_scores
 
-SUMMARY = "train a model on a CSV and a folder of images"
+SUMMARY = "train a model on a table of labels and a folder of images"
 DESCRIPTION = (
-    "Train a network on the images that a CSV labels, print its scores on the images that are "
+    "Train a network on the images that a table labels, print its scores on the images that are "
     "set aside beside those of the label frequencies, and write the pipeline. "
     "Ctrl-C ends the training early and keeps what was learned. " + TRUSTED_ONLY
 )
@@ -38,12 +43,6 @@ def add_arguments(parser):
         metavar="MODEL",
         required=True,
         help="file to write, such as model.joblib or, without code in it, model.skposter",
-    )
-    parser.add_argument(
-        "--on-missing",
-        choices=("raise", "drop"),
-        default="raise",
-        help="what to do with rows that have no image",
     )
     images = parser.add_argument_group("images")
     images.add_argument(
@@ -131,7 +130,8 @@ def run(args):
     """Run the command."""
     check_arguments(args)
     check_output(args.output, (*TRUSTED_ENDINGS, SAFE_ENDING))
-    data = load_data(args, on_missing=args.on_missing)
+    data = load_data(args)
+    split = own_split(data) or split_by_groups(data, args)
     if not args.quiet:
         report_problems(data.problems)
         print(f"{len(data.paths)} images, {len(data.label_names)} labels")
@@ -140,10 +140,10 @@ def run(args):
         from skposter.persistence import check_savable
 
         check_savable(pipeline)
-    path, interrupted = fit_and_save(pipeline, data, args.output)
+    path, interrupted = fit_and_save(pipeline, data, split, args.output)
     n_epochs = pipeline[-1].n_iter_
     try:
-        print_validation_scores(pipeline, data)
+        print_validation_scores(pipeline, data, split)
     finally:  # whatever happens, the model is there
         if interrupted:
             print("skposter: interrupted; what was learned is kept", file=sys.stderr)
@@ -153,7 +153,7 @@ def run(args):
     return INTERRUPTED if interrupted else 0
 
 
-def fit_and_save(pipeline, data, path):
+def fit_and_save(pipeline, data, split, path):
     """Train and write the pipeline, also if Ctrl-C ends the training.
 
     Returns
@@ -170,7 +170,7 @@ def fit_and_save(pipeline, data, path):
     with raising(), ExitStack() as afterwards:
         interrupted = False
         try:
-            pipeline.fit(data.paths, data.y)
+            fit(pipeline, data, split)
             ctrl_c = afterwards.enter_context(held())
         except KeyboardInterrupt:
             ctrl_c = afterwards.enter_context(held())
@@ -228,10 +228,34 @@ def build_pipeline(args):
     return pipeline
 
 
-def print_validation_scores(pipeline, data):
+def split_by_groups(data, args):
+    """Return training and validation rows that tear no group apart, if groups are named."""
+    from skposter.model_selection import stratified_holdout
+
+    if data.groups is None or not args.validation_fraction:
+        return None
+    return stratified_holdout(
+        data.y, args.validation_fraction, args.random_state, groups=data.groups
+    )
+
+
+def fit(pipeline, data, split):
+    """Fit the pipeline, on training and validation rows if they are given."""
+    paths, y, given = data.paths, data.y, {}
+    if split is not None:
+        training, validation = split
+        given = {
+            "classifier__X_val": pipeline[:-1].fit_transform(paths[validation]),
+            "classifier__y_val": y.iloc[validation],
+        }
+        paths, y = paths[training], y.iloc[training]
+    pipeline.fit(paths, y, **given)
+
+
+def print_validation_scores(pipeline, data, split=None):
     """Print the scores on the validation images, if there are some."""
     classifier = pipeline[-1]
-    rows = classifier.validation_indices_
+    rows = classifier.validation_indices_ if split is None else split[1]
     if not len(rows):
         return
     model = FittedModel.of(pipeline)

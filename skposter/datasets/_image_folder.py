@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
-_SEPARATORS = re.compile("[" + re.escape(os.sep + (os.altsep or "")) + "]")
+_IS_PATH = re.compile(r"[/\\:]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Found(NamedTuple):
-    """What became of an id: a file relative to the folder, or the kind of problem and its words."""
+    """What became of an id: a file relative to the folder, or the kind of problem and its words.
+
+    The name is written with ``/`` on every system.
+    """
 
     name: str | None
     kind: str = ""
@@ -27,6 +33,7 @@ class _Listing(NamedTuple):
     by_name: dict[str, list[str]]
     by_stem: dict[str, list[str]]
     links: set[str]
+    folded: dict[str, str]  # in lower case; filled when a name is missing
 
 
 class ImageFolder:
@@ -51,48 +58,122 @@ class ImageFolder:
         if not os.path.isdir(self.path):
             raise NotADirectoryError(f"image_dir={self.path!r} is a file, expected a folder")
         self._root = os.path.realpath(self.path)
+        self._absolute = os.path.abspath(self.path)
+        self._parents = _parts(self._absolute)
         self._opened: dict[str, _Listing | Found] = {}
         self._open("")
 
     def find(self, image_id: str) -> Found:
-        """Look up an id: a file name, or one without its extension, perhaps in a subfolder."""
-        parts = [part for part in _SEPARATORS.split(image_id) if part not in ("", ".")]
-        if not parts:
+        r"""Look up an id.
+
+        Parameters
+        ----------
+        image_id : str
+            A file name with or without its extension, in subfolders or not; a path that begins
+            with the last folders of the image folder itself (``Images/a.jpg`` in ``data/Images``)
+            or is absolute and inside of it. ``\`` separates folders as ``/`` does, unless a name
+            holds it.
+
+        Returns
+        -------
+        Found
+        """
+        if not _IS_PATH.search(image_id) and image_id not in ("", ".", ".."):
+            return self._find_below([image_id], image_id)
+        if _URL.match(image_id):
+            return Found(None, "outside_image_dir", "the id is a URL, not a file of image_dir")
+        parts = _parts(image_id, self._separators)
+        if parts == ["."]:
             return Found(None, "missing_image", "the id is empty")
-        leaves = os.path.isabs(image_id) or os.path.splitdrive(image_id)[0] or os.pardir in parts
-        if leaves:
+        if os.pardir in _parts(image_id):
             return Found(None, "outside_image_dir", "the id points outside image_dir")
-        folder = os.path.join(*parts[:-1]) if len(parts) > 1 else ""
+        if _parts(image_id)[0] == "" or os.path.splitdrive(image_id)[0]:
+            return self._find_absolute(image_id)
+        found = self._find_below(parts, image_id)
+        if found.name is None and ntpath.splitdrive(image_id)[0]:
+            return self._find_absolute(image_id)
+        if found.name is None and "\\" in image_id and os.sep != "\\":
+            parts = _parts(image_id)
+            as_on_windows = self._find_below(parts, image_id)
+            found = found if as_on_windows.kind == "missing_image" else as_on_windows
+        if found.name is None and len(parts) > 1:
+            below = self._without_own_name(parts)
+            found = self._find_below(below, image_id) if below else found
+        return found
+
+    def names_image(self, cell: str) -> bool:
+        """Say whether a cell is an id of this folder."""
+        return self.find(cell).name is not None
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a file that was found, below `image_dir` as it was given."""
+        return os.path.join(self.path, name if os.sep == "/" else name.replace("/", os.sep))
+
+    def image_names(self, folders: Iterable[str] = ("",)) -> list[str]:
+        """List the images of some folders, all relative to `image_dir`."""
+        names = []
+        for folder in folders:
+            listing = self._open(folder)
+            if isinstance(listing, _Listing):
+                images = [name for names in listing.by_stem.values() for name in names]
+                names += [f"{folder}/{name}" if folder else name for name in images]
+        return sorted(names)
+
+    def folder_names(self) -> list[str]:
+        """List the folders directly in `image_dir` that are not hidden."""
+        with os.scandir(self.path) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+
+    @property
+    def _separators(self) -> str:
+        return "/\\" if os.sep == "\\" else "/"
+
+    def _find_absolute(self, image_id: str) -> Found:
+        if os.path.isabs(image_id):
+            for path in (os.path.normpath(image_id), os.path.realpath(image_id)):
+                for root in (self._absolute, self._root):
+                    if Path(path).is_relative_to(root):
+                        below = _parts(os.path.relpath(path, root), self._separators)
+                        return self._find_below(below, image_id)
+        return Found(None, "outside_image_dir", "the id is absolute and points outside image_dir")
+
+    def _without_own_name(self, parts: list[str]) -> list[str] | None:
+        """Take off the last folders of the image folder's own path, unless they lie in it too."""
+        opened = self._open(parts[0])
+        if isinstance(opened, _Listing) or opened.kind != "missing_image":
+            return None
+        for n in range(min(len(parts) - 1, len(self._parents)), 0, -1):
+            if self._parents[-n:] == parts[:n]:
+                return parts[n:]
+        return None
+
+    def _find_below(self, parts: list[str], image_id: str) -> Found:
+        folder = "/".join(parts[:-1])
         listing = self._open(folder)
         if isinstance(listing, Found):
             return listing
         names = _matches(listing, parts[-1])
         if not names:
-            return Found(None, "missing_image", f"no image {image_id!r} in image_dir")
+            similar = _similar(listing, parts[-1])
+            return Found(None, "missing_image", f"no image {image_id!r} in image_dir{similar}")
         if len(names) > 1:
             return Found(None, "ambiguous_id", f"{' and '.join(names)} match; give the full name")
-        name = os.path.join(folder, names[0])
+        name = f"{folder}/{names[0]}" if folder else names[0]
         if names[0] in listing.links and not self._is_inside(name):
             return Found(None, "outside_image_dir", f"{name!r} links outside image_dir")
         return Found(name)
 
-    def image_names(self) -> list[str]:
-        """List the images of every folder that was looked into, relative to `image_dir`."""
-        return sorted(
-            os.path.join(folder, name)
-            for folder, listing in self._opened.items()
-            if isinstance(listing, _Listing)
-            for names in listing.by_stem.values()
-            for name in names
-        )
-
     def _is_inside(self, name: str) -> bool:
-        return Path(os.path.realpath(os.path.join(self.path, name))).is_relative_to(self._root)
+        return Path(os.path.realpath(self.path_of(name))).is_relative_to(self._root)
 
     def _open(self, folder: str) -> _Listing | Found:
         if folder not in self._opened:
-            path = os.path.join(self.path, folder)
-            if not os.path.isdir(path):
+            path = self.path_of(folder) if folder else self.path
+            try:
+                there = os.path.isdir(path)
+            except ValueError:  # a NUL
+                there = False
+            if not there:
                 detail = f"there is no folder {folder!r} in image_dir"
                 self._opened[folder] = Found(None, "missing_image", detail)
             elif not self._is_inside(folder):
@@ -103,18 +184,27 @@ class ImageFolder:
         return self._opened[folder]
 
 
+def _parts(path: str, separators: str = "/\\") -> list[str]:
+    """Split a path; an absolute one begins with ``""``, an empty one is ``["."]``."""
+    parts = re.split("[" + re.escape(separators) + "]", path)
+    below = [part for part in parts if part not in ("", ".")]
+    return ["", *below] if len(parts) > 1 and parts[0] == "" else below or ["."]
+
+
 def _list_folder(path: str) -> _Listing:
-    listing = _Listing({}, {}, set())
+    listing = _Listing({}, {}, set(), {})
     with os.scandir(path) as entries:
         for entry in entries:
+            if entry.name.startswith("._"):  # what macOS keeps beside a file on foreign disks
+                continue
             try:
                 if not entry.is_file():
                     continue
             except OSError:  # a link to itself
                 continue
             listing.by_name.setdefault(_key(entry.name), []).append(entry.name)
-            stem, extension = os.path.splitext(entry.name)
-            if extension.lower() in IMAGE_EXTENSIONS:
+            stem, extension = _split_extension(entry.name)
+            if extension in IMAGE_EXTENSIONS:
                 listing.by_stem.setdefault(_key(stem), []).append(entry.name)
             if entry.is_symlink():
                 listing.links.add(entry.name)
@@ -125,13 +215,35 @@ def _matches(listing: _Listing, name: str) -> list[str]:
     key = _key(name)
     if key in listing.by_name:
         return listing.by_name[key]
-    stem, extension = os.path.splitext(key)
-    same_but_case = [
-        candidate
-        for candidate in listing.by_stem.get(stem, [])
-        if os.path.splitext(candidate)[1].lower() == extension.lower()
-    ]
-    return same_but_case or sorted(listing.by_stem.get(key, []))
+    stem, extension = _split_extension(key)
+    if extension in IMAGE_EXTENSIONS:
+        candidates = listing.by_stem.get(stem, [])
+        same_but_case = [name for name in candidates if _split_extension(name)[1] == extension]
+        if same_but_case:
+            return same_but_case
+    return sorted(listing.by_stem.get(key, []))
+
+
+def _similar(listing: _Listing, name: str) -> str:
+    """Say which file a missing one may be; which it is, only the user knows."""
+    key = _key(name)
+    stem, extension = _split_extension(key)
+    if extension in IMAGE_EXTENSIONS and stem in listing.by_stem:
+        return f", but {listing.by_stem[stem][0]!r}"
+    if not listing.folded:
+        listing.folded.update({other.casefold(): other for other in listing.by_stem})
+        listing.folded.update({other.casefold(): other for other in listing.by_name})
+    other = listing.folded.get(key.casefold())
+    if other is not None and other != key:
+        names = listing.by_name.get(other) or listing.by_stem[other]
+        return f", but {names[0]!r}, which differs in upper and lower case"
+    return ""
+
+
+def _split_extension(name: str) -> tuple[str, str]:
+    """Split a name as `os.path.splitext` does, twice as fast; the extension is in lower case."""
+    stem, _, extension = name.rpartition(".")
+    return (stem, f".{extension.lower()}") if stem.strip(".") else (name, "")
 
 
 def _key(name: str) -> str:

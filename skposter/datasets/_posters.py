@@ -11,11 +11,11 @@ from sklearn.utils import check_random_state
 from tqdm import tqdm
 
 from skposter._files.durable import write_durably
-from skposter.datasets._csv_writing import write_image_csv
-from skposter.datasets._image_csv import load_image_csv
-from skposter.datasets._label_parsing import binarize
+from skposter.datasets._image_table import load_image_csv
+from skposter.datasets._label_lists import binarize
 from skposter.datasets._motifs import MOTIFS
 from skposter.datasets._poster_drawing import draw_poster
+from skposter.datasets._writing import write_image_csv
 from skposter.exceptions import DataError
 
 # Written into each data set; another number where the drawings differ.
