@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from skposter.images._opening import UnreadableImage, check_memory, opened, quiet_pillow
+from skposter.images._tags import why_not_exif
 
 __all__ = ["RESAMPLE", "PixelOptions", "load_pixels"]
 
@@ -141,6 +142,9 @@ def _kind_and_reason(error):
 
 def _orientation(image):
     """Return the EXIF orientation, 1 (upright) to 8; metadata too broken to read counts as 1."""
+    reason = why_not_exif(image.info)
+    if reason:
+        raise UnreadableImage("unreadable", reason)
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:
