@@ -18,6 +18,7 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from skposter.images._sources import open_binary
 from skposter.images._tags import why_not_jpeg, why_not_tiff
 
 __all__ = ["UnreadableImage", "check_memory", "opened", "quiet_pillow"]
@@ -40,7 +41,7 @@ class UnreadableImage(Exception):  # noqa: N818 - private, carries what the publ
 
 @contextlib.contextmanager
 def opened(source, options):
-    """Open a path or encoded bytes, and yield the Pillow image, not yet decoded.
+    """Open a path, encoded bytes or what has a method `open`; yield the image, not yet decoded.
 
     With it comes the memory, in bytes, that decoding will take beside the pixels: `check_memory`
     wants it back once the size to decode at is known.
@@ -49,6 +50,8 @@ def opened(source, options):
         if isinstance(source, str):
             file, size = _open_regular_file(source, options.max_bytes)
         else:
+            if not isinstance(source, bytes):
+                source = _read_whole(source, options.max_bytes)
             size = len(source)
             _check_bytes(size, options.max_bytes)
             file = io.BytesIO(source) if size <= _SMALL_FILE else _GuardedBytes(source)
@@ -96,6 +99,22 @@ def _open_regular_file(path, max_bytes):
         raise UnreadableImage("unreadable", _plain(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _read_whole(source, max_bytes):
+    """Read a member of an archive or a remote file, no more of it than is accepted."""
+    try:
+        with open_binary(source) as file:
+            content = file.read(max_bytes + 1)
+    except Exception as error:  # of whatever library it is
+        missing = isinstance(error, (FileNotFoundError, KeyError))
+        raise UnreadableImage(
+            "missing" if missing else "unreadable",
+            f"cannot be opened ({type(error).__name__}: {error})",
+        ) from error
+    if not isinstance(content, bytes):
+        raise UnreadableImage("unreadable", "opens in text mode; open it in mode 'rb'")
+    return content
 
 
 def _read(descriptor, size):
@@ -217,6 +236,7 @@ def _what_it_looks_like(head, options):
         (b"\x89png", "PNG"),
         (b"ii*\0", "TIFF"),
         (b"mm\0*", "TIFF"),
+        (b"\0\5\x16\7", "what macOS keeps beside a file (._name), not the image itself"),
     ):
         if start.startswith(prefix):
             damaged = f"a damaged {what}" if what in options.formats else what

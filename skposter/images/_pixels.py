@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from skposter.images._opening import UnreadableImage, check_memory, opened, quiet_pillow
+from skposter.images._sources import is_pil_image
 from skposter.images._tags import why_not_exif
 
-__all__ = ["RESAMPLE", "PixelOptions", "load_pixels"]
+__all__ = ["RESAMPLE", "PixelOptions", "load_pixels", "natural_size"]
 
 RESAMPLE = {
     "nearest": Image.Resampling.NEAREST,
@@ -68,8 +69,8 @@ def load_pixels(source, options):
 
     Parameters
     ----------
-    source : str, bytes, PIL.Image.Image or ndarray
-        A path, an encoded image, or pixels that only need bringing to size.
+    source : str, bytes, PIL.Image.Image, ndarray or object with `open`
+        A path, an encoded image, pixels that only need bringing to size, or what opens as a file.
     options : PixelOptions
 
     Returns
@@ -90,17 +91,30 @@ def load_pixels(source, options):
             raise UnreadableImage(*_kind_and_reason(error)) from error
 
 
+def natural_size(source):
+    """Return the (width, height) of one source when it is upright; raises as `load_pixels` does."""
+    if isinstance(source, np.ndarray):
+        return source.shape[1], source.shape[0]
+    if is_pil_image(source):
+        size, orientation = source.size, _orientation(source)
+    else:
+        with quiet_pillow(), opened(source, PixelOptions(size=(1, 1))) as (image, _):
+            orientation = 1 if image.format == "TIFF" else _orientation(image)
+            size = image.size
+    return size[::-1] if orientation >= 5 else size
+
+
 def _load(source, options):
     if isinstance(source, np.ndarray):
         pixels = source[:, :, 0] if source.ndim == 3 and source.shape[2] == 1 else source
         return _placed(Image.fromarray(pixels), 1, options)
-    if not isinstance(source, (str, bytes)):
+    if is_pil_image(source):
         return _load_pil_image(source, options)
     with opened(source, options) as (image, beside):
         if image.format in ("JPEG", "MPO"):
             orientation = _orientation(image)
             # Where it goes is decided by its own size: a reduced one is rounded up.
-            content, box = _placement(*image.size, orientation, options)
+            content, box = _placement(image.size, orientation, options)
             box = _draft(image, content, box, options)
             _load_checked(image, beside, options)
             return _finish(image, orientation, content, box, options)
@@ -164,7 +178,7 @@ def _refuse_by_mode(image):
 # Geometry
 
 
-def _placement(width, height, orientation, options):
+def _placement(size, orientation, options):
     """Say how a stored image fills the target: its size there, and the part of it that is used.
 
     Both are in the frame of the stored image, before it is turned upright.
@@ -174,6 +188,7 @@ def _placement(width, height, orientation, options):
     content : tuple (width, height)
     box : tuple (left, top, right, bottom), in pixels, or None for the whole
     """
+    width, height = size
     target_height, target_width = options.size if orientation < 5 else options.size[::-1]
     if options.resize == "stretch":
         return (target_width, target_height), None
@@ -212,7 +227,8 @@ def _draft(image, content, box, options):
 
 def _placed(image, orientation, options):
     """Bring pixels loaded at full size to the target."""
-    return _finish(image, orientation, *_placement(*image.size, orientation, options), options)
+    content, box = _placement(image.size, orientation, options)
+    return _finish(image, orientation, content, box, options)
 
 
 def _finish(image, orientation, content, box, options):

@@ -8,8 +8,6 @@ grows with the number of images and not with its square.
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.sparse import coo_array
@@ -20,6 +18,7 @@ from skposter.images import (
     PixelOptions,
     UnreadableImage,
     as_sources,
+    content_digest,
     describe,
     failure_report,
     load_pixels,
@@ -119,12 +118,8 @@ def near_duplicate_groups(X, *, groups=None, min_correlation=0.92, n_jobs=None):
 def _read(source):
     """Return the hash and the thumbnail of an image, or None and the cause."""
     try:
-        thumbnail = load_pixels(source, _THUMBNAIL)
-        if isinstance(source, str):
-            with open(source, "rb") as file:
-                return hashlib.file_digest(file, "blake2b").hexdigest(), thumbnail
-        content = source if isinstance(source, bytes) else np.asarray(source).tobytes()
-        return hashlib.blake2b(content).hexdigest(), thumbnail
+        thumbnail = load_pixels(source, _THUMBNAIL)  # first, as it opens no pipe
+        return content_digest(source).hex(), thumbnail
     except (UnreadableImage, OSError) as error:
         return None, str(error)
 
