@@ -1,3 +1,4 @@
+import io
 import os
 import warnings
 from pathlib import Path
@@ -329,6 +330,22 @@ def test_copies_of_one_picture_share_a_group(pictures):
     assert groups.tolist() == [0, 1, 1, 1, 1, 1, 1, 1, 2, 0]
     frame = pd.DataFrame({"path": [str(pictures / name) for name in names]})
     assert near_duplicate_groups(frame, n_jobs=2).tolist() == groups.tolist()
+
+
+@pytest.mark.parametrize("size", [(60, 90), (90, 134), (150, 222), (600, 900)])
+def test_copies_at_another_scale_are_found(size):
+    """Of pictures with detail as fine as the thumbnails have, where sampling elsewhere shows."""
+    rng = np.random.default_rng(0)
+    originals, copies = [], []
+    for _ in range(30):
+        coarse = Image.fromarray(rng.integers(0, 255, (44, 30, 3), dtype=np.uint8))
+        picture = coarse.resize((300, 445), Image.Resampling.BICUBIC)
+        for image, into in ((picture, originals), (picture.resize(size), copies)):
+            file = io.BytesIO()
+            image.save(file, "JPEG", quality=90)
+            into.append(file.getvalue())
+    groups = near_duplicate_groups([*originals, *copies])
+    assert groups.tolist() == [*range(30), *range(30)]
 
 
 def test_only_equal_bytes_count_at_a_correlation_of_one(pictures):

@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from skposter.images._opening import quiet_pillow
@@ -82,6 +84,46 @@ def test_scaled_jpeg_decoding_stays_close_to_exact(resize):
     exact = load_pixels(data, PixelOptions(size=(56, 40), resize=resize, exact=True))
     assert not np.array_equal(fast, exact)
     assert np.abs(fast.astype(int) - exact).mean() < 2
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(
+    stored=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    resize=st.sampled_from(["stretch", "pad", "crop"]),
+    resample=st.sampled_from(["box", "bilinear", "lanczos"]),
+    mode=st.sampled_from(["RGB", "L"]),
+    orientation=st.integers(1, 8),
+)
+def test_scaled_decoding_has_the_geometry_of_exact(
+    stored, size, resize, resample, mode, orientation
+):
+    """A ramp shows by its values where each pixel came from, and where the padding begins."""
+    width, height = stored
+    ramp = np.add.outer(np.linspace(60, 150, height), np.linspace(0, 90, width))
+    image = Image.fromarray(np.repeat(ramp[..., None].astype(np.uint8), 3, axis=2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(image, "JPEG", quality=98, subsampling=0, exif=exif)
+    fast, exact = (
+        load_pixels(
+            data,
+            PixelOptions(
+                size=size,
+                mode=mode,
+                resize=resize,
+                resample=resample,
+                background=(0, 0, 0),
+                exact=exact,
+            ),
+        ).astype(int)
+        for exact in (False, True)
+    )
+    np.testing.assert_array_equal(fast > 30, exact > 30)
+    if min(stored) >= 64 and min(size) >= 8 and resample != "box":
+        step = 90 / min(size)  # what the ramp rises from one pixel to the next, or less
+        assert np.median(np.abs(fast - exact)) <= 2 + 0.2 * step
+        assert np.abs(fast - exact).max() <= 6 + 1.1 * step
 
 
 def test_scaled_decoding_never_gives_fewer_pixels_than_asked_for():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,16 +18,13 @@ from skposter.images import (
     as_sources,
     describe,
     failure_report,
-    is_pil_image,
     load_pixels,
-    opened,
+    natural_size,
 )
 
 __all__ = ["HistoryDisplay", "LabelGridDisplay", "draw_label_grid"]
 
 _SHOWN_WIDTH = 330
-_HEADER = PixelOptions(size=(1, 1))
-_EXIF_ORIENTATION = 0x0112
 
 
 class LabelGridDisplay:
@@ -317,7 +313,7 @@ def _load(X):
     images, failures = [], []
     for row, source in enumerate(as_sources(X)):
         try:
-            width, height = _natural_size(source)
+            width, height = natural_size(source)
             size = max(1, round(_SHOWN_WIDTH * height / width)), _SHOWN_WIDTH
             images.append(load_pixels(source, PixelOptions(size=size)))
         except UnreadableImage as error:
@@ -325,20 +321,6 @@ def _load(X):
     if failures:
         raise failure_report(failures, "Images that could not be read")
     return images
-
-
-def _natural_size(source):
-    if isinstance(source, np.ndarray):
-        return source.shape[1], source.shape[0]
-    if is_pil_image(source):
-        return source.size
-    with opened(source, _HEADER) as (image, _):
-        size = image.size
-        # Metadata may be broken where pixels are fine.
-        with contextlib.suppress(Exception):
-            if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
-                return size[::-1]
-    return size
 
 
 def _import_pyplot():

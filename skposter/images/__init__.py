@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from skposter.images._lazy import LazyImages
 from skposter.images._loader import ImageLoader
-from skposter.images._opening import UnreadableImage, opened
-from skposter.images._pixels import PixelOptions, load_pixels
+from skposter.images._opening import UnreadableImage
+from skposter.images._pixels import PixelOptions, load_pixels, natural_size
 from skposter.images._prefetch import prefetched
-from skposter.images._sources import as_sources, describe, failure_report, is_pil_image
+from skposter.images._sources import (
+    as_sources,
+    content_digest,
+    describe,
+    failure_report,
+    is_pil_image,
+)
 
 __all__ = [
     "ImageLoader",
@@ -18,10 +24,11 @@ __all__ = [
     "PixelOptions",
     "UnreadableImage",
     "as_sources",
+    "content_digest",
     "describe",
     "failure_report",
     "is_pil_image",
     "load_pixels",
-    "opened",
+    "natural_size",
     "prefetched",
 ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import numpy as np
 
 from skposter.images._free_memory import check_fits
 from skposter.images._prefetch import prefetched
-from skposter.images._sources import is_pil_image
+from skposter.images._sources import identity
 
 __all__ = ["LazyImages"]
 
@@ -159,7 +158,7 @@ class LazyImages:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(f"{self._decoder.options} {self._decoder.on_error} {self.shape}".encode())
         for source in self._sources:
-            part = _identity(source)
+            part = identity(source)
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         return digest.hexdigest()
@@ -174,21 +173,3 @@ def _first_axis(key):
             "numpy.asarray(images)[...]."
         )
     return slice(None) if key[0] is Ellipsis else key[0]
-
-
-def _identity(source):
-    """Return bytes that change when the pixels of `source` would."""
-    if isinstance(source, str):
-        try:
-            status = os.stat(source)
-            state = f"{status.st_size} {status.st_mtime_ns}"
-        except (OSError, ValueError):
-            state = "missing"
-        return os.fsencode(f"path {os.path.abspath(source)} {state}")
-    if isinstance(source, bytes):
-        return b"bytes " + hashlib.blake2b(source).digest()
-    if is_pil_image(source):
-        header = f"PIL {source.mode} {source.size} {sorted(source.getexif().items())} "
-        return header.encode() + hashlib.blake2b(source.tobytes()).digest()
-    content = hashlib.blake2b(np.ascontiguousarray(source)).digest()
-    return f"array {source.shape} ".encode() + content

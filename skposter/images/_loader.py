@@ -199,10 +199,12 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : list, ndarray, Series or one-column DataFrame of n_samples image sources
-            Paths (str or path-like), encoded images (bytes or readable binary files), PIL images,
-            or uint8 arrays of any size with 1, 3 or 4 channels. A str is always a path, bytes are
-            always an encoded image.
+        X : list, array, column or one-column table of n_samples image sources
+            Paths (str or path-like), encoded images (bytes or readable binary files), objects
+            whose method ``open`` gives one (as of `zipfile.Path` and fsspec; read when the image is
+            decoded), cells ``{"bytes": ..., "path": ...}`` of Hugging Face's datasets, PIL images,
+            or uint8 arrays of any size with 1, 3 or 4 channels. Columns and tables may be those of
+            pandas, polars and Arrow. A str is always a path, bytes are always an encoded image.
 
         Returns
         -------
@@ -241,7 +243,9 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         sources = as_sources(X)
         with self._progress(len(sources), "Verifying images") as done:
             problems = image_problems(sources, decoder, done)
-        return pd.DataFrame(problems, columns=["row", "path", "kind", "detail"])
+        table = pd.DataFrame(problems, columns=["row", "path", "kind", "detail"], dtype=object)
+        # A column of text takes no names of files that are not text.
+        return table.astype({"row": int, "kind": str, "detail": str})
 
     def cache_size(self):
         """Return the bytes that all pixel caches in `cache_dir` take."""

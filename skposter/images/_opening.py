@@ -18,6 +18,9 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from skposter.images._sources import open_binary
+from skposter.images._tags import why_not_jpeg, why_not_tiff
+
 __all__ = ["UnreadableImage", "check_memory", "opened", "quiet_pillow"]
 
 _BYTES_PER_PIXEL = 8
@@ -26,14 +29,6 @@ _HEADER_BYTES = 1 << 24
 _PARSED_IN_PYTHON = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"II", b"MM", b"BM")
 _MAX_SCANS = 100
 _MAX_COMPRESSED_TEXTS = 16
-_MAX_PIECES = 150_000
-_PIECE_TAGS = (273, 279, 324, 325)  # offsets and lengths of strips, of tiles
-_TIFF_BYTE_ORDERS = {
-    b"II*\0": ("<", False),
-    b"MM\0*": (">", False),
-    b"II+\0": ("<", True),
-    b"MM\0+": (">", True),
-}
 
 
 class UnreadableImage(Exception):  # noqa: N818 - private, carries what the public error will say
@@ -46,7 +41,7 @@ class UnreadableImage(Exception):  # noqa: N818 - private, carries what the publ
 
 @contextlib.contextmanager
 def opened(source, options):
-    """Open a path or encoded bytes, and yield the Pillow image, not yet decoded.
+    """Open a path, encoded bytes or what has a method `open`; yield the image, not yet decoded.
 
     With it comes the memory, in bytes, that decoding will take beside the pixels: `check_memory`
     wants it back once the size to decode at is known.
@@ -55,6 +50,8 @@ def opened(source, options):
         if isinstance(source, str):
             file, size = _open_regular_file(source, options.max_bytes)
         else:
+            if not isinstance(source, bytes):
+                source = _read_whole(source, options.max_bytes)
             size = len(source)
             _check_bytes(size, options.max_bytes)
             file = io.BytesIO(source) if size <= _SMALL_FILE else _GuardedBytes(source)
@@ -102,6 +99,22 @@ def _open_regular_file(path, max_bytes):
         raise UnreadableImage("unreadable", _plain(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _read_whole(source, max_bytes):
+    """Read a member of an archive or a remote file, no more of it than is accepted."""
+    try:
+        with open_binary(source) as file:
+            content = file.read(max_bytes + 1)
+    except Exception as error:  # of whatever library it is
+        missing = isinstance(error, (FileNotFoundError, KeyError))
+        raise UnreadableImage(
+            "missing" if missing else "unreadable",
+            f"cannot be opened ({type(error).__name__}: {error})",
+        ) from error
+    if not isinstance(content, bytes):
+        raise UnreadableImage("unreadable", "opens in text mode; open it in mode 'rb'")
+    return content
 
 
 def _read(descriptor, size):
@@ -184,10 +197,15 @@ def _identify(file, size, options):
     """Let Pillow recognise the content; the name of the file plays no part."""
     head = file.read(32)
     file.seek(0)
+    reason = None
     if head.startswith(b"\x89PNG"):
         _check_png_texts(file)
-    elif head[:4] in _TIFF_BYTE_ORDERS:
-        _check_tiff_pieces(file, *_TIFF_BYTE_ORDERS[head[:4]])
+    elif head.startswith(b"\xff\xd8"):
+        reason = why_not_jpeg(file)
+    elif head.startswith((b"II", b"MM")):
+        reason = why_not_tiff(file, size)
+    if reason:
+        raise UnreadableImage("unreadable", reason)
     if size > _SMALL_FILE and not head.startswith(_PARSED_IN_PYTHON):
         file.header_done()  # other plugins hand the whole file to a C library at once
     try:
@@ -216,6 +234,9 @@ def _what_it_looks_like(head, options):
         (b"gif8", "GIF"),
         (b"\xff\xd8\xff", "JPEG"),
         (b"\x89png", "PNG"),
+        (b"ii*\0", "TIFF"),
+        (b"mm\0*", "TIFF"),
+        (b"\0\5\x16\7", "what macOS keeps beside a file (._name), not the image itself"),
     ):
         if start.startswith(prefix):
             damaged = f"a damaged {what}" if what in options.formats else what
@@ -314,24 +335,6 @@ def _check_png_texts(file):
         if kind == b"IEND":
             break
         file.seek(length + 4, os.SEEK_CUR)
-    file.seek(0)
-
-
-def _check_tiff_pieces(file, order, big):
-    """Count strips and tiles: Pillow makes a few hundred bytes of Python objects of each."""
-    start, count, entry = ("8xQ", "Q", "HHQ8x") if big else ("4xI", "H", "HHI4x")
-    (offset,) = struct.unpack(order + start, file.read(16 if big else 8).ljust(16 if big else 8))
-    file.seek(offset)
-    head = file.read(struct.calcsize(order + count))
-    if len(head) == struct.calcsize(order + count):
-        n_tags = min(struct.unpack(order + count, head)[0], 65535)
-        tags = file.read(n_tags * struct.calcsize(order + entry))
-        tags = tags[: len(tags) // struct.calcsize(order + entry) * struct.calcsize(order + entry)]
-        for tag, _, n_values in struct.iter_unpack(order + entry, tags):
-            if tag in _PIECE_TAGS and n_values > _MAX_PIECES:
-                raise UnreadableImage(
-                    "unreadable", f"is a TIFF in {n_values:,} pieces, more than {_MAX_PIECES:,}"
-                )
     file.seek(0)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from skposter.images._opening import UnreadableImage, check_memory, opened, quiet_pillow
+from skposter.images._sources import is_pil_image
+from skposter.images._tags import why_not_exif
 
-__all__ = ["RESAMPLE", "PixelOptions", "load_pixels"]
+__all__ = ["RESAMPLE", "PixelOptions", "load_pixels", "natural_size"]
 
 RESAMPLE = {
     "nearest": Image.Resampling.NEAREST,
@@ -67,8 +69,8 @@ def load_pixels(source, options):
 
     Parameters
     ----------
-    source : str, bytes, PIL.Image.Image or ndarray
-        A path, an encoded image, or pixels that only need bringing to size.
+    source : str, bytes, PIL.Image.Image, ndarray or object with `open`
+        A path, an encoded image, pixels that only need bringing to size, or what opens as a file.
     options : PixelOptions
 
     Returns
@@ -89,24 +91,42 @@ def load_pixels(source, options):
             raise UnreadableImage(*_kind_and_reason(error)) from error
 
 
+def natural_size(source):
+    """Return the (width, height) of one source when it is upright; raises as `load_pixels` does."""
+    if isinstance(source, np.ndarray):
+        return source.shape[1], source.shape[0]
+    if is_pil_image(source):
+        size, orientation = source.size, _orientation(source)
+    else:
+        with quiet_pillow(), opened(source, PixelOptions(size=(1, 1))) as (image, _):
+            orientation = 1 if image.format == "TIFF" else _orientation(image)
+            size = image.size
+    return size[::-1] if orientation >= 5 else size
+
+
 def _load(source, options):
     if isinstance(source, np.ndarray):
         pixels = source[:, :, 0] if source.ndim == 3 and source.shape[2] == 1 else source
-        return _finish(Image.fromarray(pixels), 1, None, options)
-    if not isinstance(source, (str, bytes)):
+        return _placed(Image.fromarray(pixels), 1, options)
+    if is_pil_image(source):
         return _load_pil_image(source, options)
     with opened(source, options) as (image, beside):
-        orientation, box = 1, None
         if image.format in ("JPEG", "MPO"):
             orientation = _orientation(image)
-            box = _draft(image, orientation, options)
-        _refuse_by_mode(image)
-        check_memory(image, beside, options)
-        image.load()
-        if box is None:
-            # Reading it earlier would load a PNG, and Pillow turns a TIFF by itself.
-            orientation = _orientation(image)
-        return _finish(image, orientation, box, options)
+            # Where it goes is decided by its own size: a reduced one is rounded up.
+            content, box = _placement(image.size, orientation, options)
+            box = _draft(image, content, box, options)
+            _load_checked(image, beside, options)
+            return _finish(image, orientation, content, box, options)
+        _load_checked(image, beside, options)
+        # Reading it earlier would load a PNG, and Pillow turns a TIFF by itself.
+        return _placed(image, _orientation(image), options)
+
+
+def _load_checked(image, beside, options):
+    _refuse_by_mode(image)
+    check_memory(image, beside, options)
+    image.load()
 
 
 def _load_pil_image(image, options):
@@ -119,7 +139,7 @@ def _load_pil_image(image, options):
     _refuse_by_mode(image)
     with _pil_images:
         pixels, orientation = image.copy(), _orientation(image)
-    return _finish(pixels, orientation, None, options)
+    return _placed(pixels, orientation, options)
 
 
 def _kind_and_reason(error):
@@ -136,6 +156,9 @@ def _kind_and_reason(error):
 
 def _orientation(image):
     """Return the EXIF orientation, 1 (upright) to 8; metadata too broken to read counts as 1."""
+    reason = why_not_exif(image.info)
+    if reason:
+        raise UnreadableImage("unreadable", reason)
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:
@@ -155,7 +178,7 @@ def _refuse_by_mode(image):
 # Geometry
 
 
-def _placement(width, height, orientation, options):
+def _placement(size, orientation, options):
     """Say how a stored image fills the target: its size there, and the part of it that is used.
 
     Both are in the frame of the stored image, before it is turned upright.
@@ -165,6 +188,7 @@ def _placement(width, height, orientation, options):
     content : tuple (width, height)
     box : tuple (left, top, right, bottom), in pixels, or None for the whole
     """
+    width, height = size
     target_height, target_width = options.size if orientation < 5 else options.size[::-1]
     if options.resize == "stretch":
         return (target_width, target_height), None
@@ -178,34 +202,37 @@ def _placement(width, height, orientation, options):
     return (target_width, target_height), (left, top, left + across, top + down)
 
 
-def _draft(image, orientation, options):
+def _draft(image, content, box, options):
     """Ask libjpeg for the smallest scale that still has every pixel that the target needs.
 
-    Returns the part of the scaled image to use: its last row and column may lie partly outside.
+    Returns `box` in the scaled image, whose last row and column may lie partly outside.
     """
     width, height = image.size
-    content, box = _placement(width, height, orientation, options)
-    used_width, used_height = (box[2] - box[0], box[3] - box[1]) if box else (width, height)
+    left, top, right, bottom = (0, 0, width, height) if box is None else box
     if options.exact or options.resample == "nearest":
-        scaled = None
-    else:
-        wanted = (
-            max(1, int(np.ceil(content[0] * width / used_width))),
-            max(1, int(np.ceil(content[1] * height / used_height))),
-        )
-        luma = "L" if options.mode == "L" and image.mode == "RGB" else None
-        scaled = image.draft(luma, wanted)
-    _, _, right, bottom = scaled[1] if scaled else (0, 0, width, height)
-    if box is None:
-        return (0, 0, right, bottom)
-    across, down = right / width, bottom / height
-    return (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+        return left, top, right, bottom
+    # A box takes whole pixels, so that among few of them it would lie up to half a pixel aside.
+    spare = 2 if options.resample == "box" else 1
+    wanted = (
+        max(1, int(np.ceil(spare * content[0] * width / (right - left)))),
+        max(1, int(np.ceil(spare * content[1] * height / (bottom - top)))),
+    )
+    luma = "L" if options.mode == "L" and image.mode == "RGB" else None
+    scaled = image.draft(luma, wanted)
+    if scaled is None:
+        return left, top, right, bottom
+    across, down = scaled[1][2] / width, scaled[1][3] / height
+    return left * across, top * down, right * across, bottom * down
 
 
-def _finish(image, orientation, box, options):
+def _placed(image, orientation, options):
+    """Bring pixels loaded at full size to the target."""
+    content, box = _placement(image.size, orientation, options)
+    return _finish(image, orientation, content, box, options)
+
+
+def _finish(image, orientation, content, box, options):
     """Bring loaded pixels to the target: flat 8-bit colours, resized, upright, padded."""
-    content, whole_box = _placement(image.width, image.height, orientation, options)
-    box = whole_box if box is None else box
     small = _flat_and_resized(image, content, box, options)
     if orientation in _TURNS:
         small = small.transpose(_TURNS[orientation])

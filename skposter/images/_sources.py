@@ -1,23 +1,39 @@
 """What counts as an image source: any accepted ``X`` becomes a 1-D object array of them.
 
-A source is a path (``str``), an encoded image (``bytes``), a PIL image or a uint8 array. Nothing is
-opened here, so 100,000 paths cost what their strings cost.
+A source is a path (``str``), an encoded image (``bytes``), something with a method ``open`` (a
+member of an archive, a remote file), a PIL image or a uint8 array. Nothing but file objects is read
+here, so 100,000 paths cost what their strings cost.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
+from collections.abc import Mapping, Set
 
 import numpy as np
 from scipy import sparse
 
 from skposter.exceptions import ImageLoadError
 
-__all__ = ["as_sources", "describe", "failure_report", "is_pil_image"]
+__all__ = [
+    "as_sources",
+    "content_digest",
+    "describe",
+    "failure_report",
+    "identity",
+    "is_pil_image",
+    "open_binary",
+    "printable",
+]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+# No encoded image is free of control characters.
+_PATH_IN_BYTES = re.compile(rb"[^\x00-\x1f]{1,4096}\.[a-zA-Z0-9]{2,5}")
+_HERE = (None, "", "file", "local")
+_CELL = {"bytes", "path"}
 _NAMED_IN_MESSAGE = 1000
 
 
@@ -26,9 +42,11 @@ def as_sources(X):
 
     Parameters
     ----------
-    X : list, tuple, ndarray, Series or one-column DataFrame
-        Paths (str or path-like), encoded images (bytes or readable file objects), PIL images,
-        uint8 arrays; or one uint8 array of shape (n_samples, height, width, channels).
+    X : list, tuple, array, column or one-column table
+        Paths (str or path-like), encoded images (bytes or readable file objects), objects whose
+        ``open`` gives one, cells ``{"bytes": ..., "path": ...}``, PIL images, uint8 arrays; or one
+        uint8 array of shape (n_samples, height, width, channels). Columns and tables are those of
+        pandas, polars, Arrow and Hugging Face's datasets.
 
     Returns
     -------
@@ -59,6 +77,8 @@ def describe(source):
     if isinstance(source, str):
         return str(source)
     if isinstance(source, bytes):
+        if len(source) <= 4096 and _PATH_IN_BYTES.fullmatch(source):
+            return repr(source)
         return f"<{len(source)} bytes>"
     if isinstance(source, np.ndarray):
         return f"<{source.dtype} array of shape {source.shape}>"
@@ -69,7 +89,7 @@ def describe(source):
 
 def failure_report(failures, what):
     """Build the one ImageLoadError for `failures`, a list of (index, name, cause)."""
-    lines = [f"row {index}: {name}: {cause}" for index, name, cause in failures]
+    lines = [f"row {index}: {printable(name)}: {cause}" for index, name, cause in failures]
     if len(lines) > _NAMED_IN_MESSAGE:
         more = len(lines) - _NAMED_IN_MESSAGE
         lines[_NAMED_IN_MESSAGE:] = [f"and {more} more (all are in the error's `failures`)"]
@@ -83,31 +103,97 @@ def is_pil_image(source):
     return hasattr(source, "getbands") and hasattr(source, "tobytes")
 
 
+def open_binary(source):
+    """Open something that has a method `open`: some default to text, some know no modes."""
+    try:
+        return source.open("rb")
+    except TypeError:
+        return source.open()
+
+
+def identity(source):
+    """Return bytes that change when the pixels of `source` would; of a file without reading it."""
+    if isinstance(source, str):
+        try:
+            status = os.stat(source)
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except (OSError, ValueError):
+            state = "missing"
+        return f"path {os.path.abspath(source)} {state}".encode(errors="surrogatepass")
+    if is_pil_image(source):
+        header = f"PIL {source.mode} {source.size} {sorted(source.getexif().items())} "
+        return header.encode() + hashlib.blake2b(source.tobytes()).digest()
+    return content_digest(source)
+
+
+def content_digest(source):
+    """Return a digest of what is behind `source`, the encoded image or the pixels."""
+    if isinstance(source, bytes):
+        return b"bytes " + hashlib.blake2b(source).digest()
+    if isinstance(source, np.ndarray) or is_pil_image(source):
+        pixels = np.ascontiguousarray(source)
+        return f"array {pixels.shape} ".encode() + hashlib.blake2b(pixels).digest()
+    with open(source, "rb") if isinstance(source, str) else open_binary(source) as file:
+        return b"bytes " + hashlib.file_digest(file, "blake2b").digest()
+
+
+def printable(name):
+    """Return a name so that it cannot steer a terminal, break a line or fail to be encoded."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
 def _rows(X):
     """Return something of known length whose items are the rows of `X`."""
-    if isinstance(X, (str, os.PathLike, bytes)) or is_pil_image(X) or hasattr(X, "read"):
+    if isinstance(X, Mapping):
         raise TypeError(
-            f"Expected a sequence of images, got a single one: {describe(X)}. Wrap it in a list."
+            f"Expected a sequence of images, got a {type(X).__name__} with the keys {_some(X)}. "
+            "Pass what stands under one of them, or, if it is a single image, wrap it in a list."
         )
-    if hasattr(X, "columns"):
-        if len(X.columns) != 1:
+    if isinstance(X, (str, os.PathLike, bytes)) or is_pil_image(X) or _opens(X):
+        raise TypeError(
+            f"Expected a sequence of images, got a single one: {printable(describe(X))}. "
+            "Wrap it in a list."
+        )
+    # Asked of the class: a Series has its index's labels as attributes.
+    kind = type(X)
+    if hasattr(kind, "columns") or hasattr(kind, "column_names"):
+        if not hasattr(kind, "__len__"):
             raise TypeError(
-                f"Expected a DataFrame with one column of paths, got {len(X.columns)} columns: "
-                f"{list(X.columns)}. Select the column of paths."
+                f"Expected images, got a {kind.__name__}, which is yet to be computed. Collect it "
+                "first."
             )
-        return X.iloc[:, 0].tolist()
-    if hasattr(X, "to_list"):
-        return X.to_list()
-    if isinstance(X, np.ndarray):
-        return _array_rows(X)
+        names = X.column_names if hasattr(kind, "column_names") else X.columns
+        if len(names) != 1:
+            raise TypeError(
+                f"Expected a DataFrame with one column of paths, got {len(names)} columns: "
+                f"{_some(names)}. Select the column of paths or images."
+            )
+        X = X.iloc[:, 0] if hasattr(kind, "iloc") else X[names[0]]
+    for name in ("to_list", "to_pylist"):
+        if hasattr(type(X), name):
+            return getattr(X, name)()
     if sparse.issparse(X):
         raise TypeError("Expected image sources, such as paths; got a sparse array of numbers.")
+    if hasattr(X, "__array__") and hasattr(X, "dtype"):
+        return _array_rows(np.asarray(X))  # tensors and data sets of h5py and zarr, too
     if hasattr(X, "__len__") and hasattr(X, "__getitem__"):
         return X
+    hint = " list(X) makes one of it." if hasattr(X, "__iter__") and not isinstance(X, Set) else ""
     raise TypeError(
         "Expected a list, array, Series or one-column DataFrame of image sources, got "
-        f"{type(X).__name__}."
+        f"{type(X).__name__}.{hint}"
     )
+
+
+def _some(names):
+    names = list(names)
+    return f"{names[:10]}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _opens(X):
+    """Tell whether `X` is a file, or something that opens as one."""
+    opens = callable(getattr(X, "read", None)) or callable(getattr(X, "open", None))
+    return opens and not isinstance(X, (list, tuple)) and not hasattr(X, "shape")
 
 
 def _array_rows(X):
@@ -117,6 +203,10 @@ def _array_rows(X):
         if X.ndim == 1:
             return X.tolist()
     elif X.dtype == np.uint8 and X.ndim == 4:
+        if X.shape[3] not in (1, 3, 4) and X.shape[1] in (1, 3, 4):
+            raise TypeError(
+                f"Expected channels last; got shape {X.shape}. Move them: numpy.moveaxis(X, 1, -1)."
+            )
         return X
     raise TypeError(
         "Expected an array of paths of shape (n_samples,) or (n_samples, 1), or a uint8 array of "
@@ -133,26 +223,58 @@ def _as_source(row):
             raise ValueError("is an empty path")
         return str(row)
     if isinstance(row, (bytes, bytearray, memoryview)):
-        return bytes(row)
-    if isinstance(row, os.PathLike):
+        row = bytes(row)
+        if len(row) <= 4096 and _PATH_IN_BYTES.fullmatch(row):
+            raise ValueError("is a path as bytes, which are taken for an image; decode it to str")
+        return row
+    if isinstance(row, os.PathLike) and getattr(row, "protocol", None) in _HERE:
         return os.fsdecode(row)
-    if isinstance(row, np.ndarray):
-        return _checked_array(row)
     if is_pil_image(row):
         return row
-    if hasattr(row, "read"):
+    if isinstance(row, Mapping):
+        return _as_source(_in_cell(row))
+    if hasattr(row, "as_py"):  # Arrow's
+        return _as_source(row.as_py())
+    if callable(getattr(row, "read", None)):
         return _read_from_start(row)
+    if hasattr(row, "__array__"):
+        array = np.asarray(row)
+        if array.ndim:
+            return _checked_array(array)
+        if isinstance(array.item(), (str, bytes)):
+            return _as_source(array.item())
+    if callable(getattr(row, "open", None)):
+        return row
     raise TypeError(
         f"is {type(row).__name__}; expected a path, encoded bytes, a file object, a PIL image or "
         "a uint8 array"
     )
 
 
+def _in_cell(cell):
+    """Return what a cell of an image column of Hugging Face's datasets holds."""
+    if not cell or not set(cell) <= _CELL:
+        raise TypeError(
+            f"is a {type(cell).__name__} with the keys {_some(cell)}; expected an image, or a cell "
+            "with the keys 'bytes' and 'path'"
+        )
+    found = cell.get("bytes")
+    found = cell.get("path") if found is None else found
+    if found is None:
+        raise ValueError("is a cell with neither bytes nor a path")
+    return found
+
+
 def _checked_array(array):
+    if array.dtype == np.uint8 and array.ndim == 1:
+        return array.tobytes()  # an encoded image, as OpenCV and HDF5 have them
     colour = array.ndim == 3 and array.shape[2] in (1, 3, 4)
     if array.dtype != np.uint8 or not (array.ndim == 2 or colour):
+        hint = ""
+        if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+            hint = "; channels come last: numpy.moveaxis(image, 0, -1)"
         raise TypeError(
-            "an array must be uint8 of shape (height, width) or (height, width, 1, 3 or 4)"
+            f"an array must be uint8 of shape (height, width) or (height, width, 1, 3 or 4){hint}"
         )
     return array
 

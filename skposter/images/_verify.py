@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from skposter.images._decoding import Pool
 from skposter.images._pixels import UnreadableImage, load_pixels
-from skposter.images._sources import describe
+from skposter.images._sources import content_digest, describe, is_pil_image, printable
 
 __all__ = ["image_problems"]
 
@@ -29,7 +28,7 @@ def image_problems(sources, decoder, done=lambda n: None):
                 problems.append((row, describe(sources[row]), error.kind, str(error)))
             else:
                 if row in same_length:
-                    contents[row] = _content(sources[row])
+                    contents[row] = content_digest(sources[row])
         return problems
 
     with Pool(decoder.n_threads) as pool:
@@ -39,7 +38,7 @@ def image_problems(sources, decoder, done=lambda n: None):
 
 def _rows_of_equal_length(sources):
     """Return the rows whose encoded length occurs twice: only those can be equal."""
-    by_length = defaultdict(list)
+    by_length: defaultdict = defaultdict(list)
     for row, source in enumerate(sources):
         if isinstance(source, bytes):
             by_length[len(source)].append(row)
@@ -50,17 +49,9 @@ def _rows_of_equal_length(sources):
                 continue
         elif isinstance(source, np.ndarray):
             by_length[source.shape].append(row)
+        elif not is_pil_image(source):
+            by_length["unknown"].append(row)
     return {row for rows in by_length.values() if len(rows) > 1 for row in rows}
-
-
-def _content(source):
-    """Return a digest of the bytes behind a source that has just been read without an error."""
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            return hashlib.file_digest(file, "blake2b").digest()
-    if isinstance(source, np.ndarray):
-        return repr(source.shape).encode() + hashlib.blake2b(np.ascontiguousarray(source)).digest()
-    return hashlib.blake2b(source).digest()
 
 
 def _duplicates(sources, contents):
@@ -71,6 +62,7 @@ def _duplicates(sources, contents):
             continue
         original = first.setdefault(content, row)
         if original != row:
-            detail = f"has the same content as row {original}: {describe(sources[original])}"
+            name = printable(describe(sources[original]))
+            detail = f"has the same content as row {original}: {name}"
             problems.append((row, describe(sources[row]), "duplicate_content", detail))
     return problems
