@@ -104,6 +104,7 @@ MAY_IMPORT = {
     "thresholds": {"_estimators", "_labels", "exceptions", "model_selection"},
     "display": {"_estimators", "_labels", "images"},
     "_training": {
+        "memory",
         "_estimators",
         "_files",
         "_keras",
