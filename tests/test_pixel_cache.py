@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from filelock import FileLock
+from PIL import GifImagePlugin, Image, ImageFile
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from test_lazy_images import Brightness
@@ -20,8 +21,6 @@ from skposter import ImageLoader
 from skposter.exceptions import ImageLoadError
 from skposter.images import _cache as _pixel_cache
 from skposter.images import _decoding
-from skposter.images import _lock as _file_lock
-from skposter.images._lock import locked
 
 N = 40
 SIZE = (12, 8)
@@ -75,6 +74,11 @@ def forget_open_caches():
 
 def files(cache_dir, suffix):
     return sorted(Path(cache_dir).glob(f"*/*{suffix}"))
+
+
+def contents(folder):
+    """All files under a folder, with what is in them."""
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -238,7 +242,7 @@ def test_a_deleted_cache_folder_is_made_again(loader, paths, plain, decoded):
     loader.transform(paths)
     for _ in range(2):
         loader.clear_cache()
-        os.remove(Path(loader.cache_dir, "lock"))
+        Path(loader.cache_dir, "skposter.lock").unlink(missing_ok=True)
         os.rmdir(loader.cache_dir)
         np.testing.assert_array_equal(loader.transform(paths), plain)
     np.testing.assert_array_equal(loader.transform(paths), plain)
@@ -258,6 +262,151 @@ def test_size_and_clearing(loader, paths, cache_dir, decoded):
     assert len(decoded) == 2 * N
     assert ImageLoader().cache_size() == 0
     ImageLoader().clear_cache()
+
+
+def test_clearing_leaves_what_is_not_the_caches_own(loader, paths, cache_dir):
+    loader.transform(paths)
+    (folder,) = {file.parent for file in files(cache_dir, ".rows")}
+    looks_alike = cache_dir / folder.name.replace("12x8", "9x9")
+    looks_alike.mkdir()
+    (looks_alike / "settings.txt").write_text("PixelOptions(size=(9, 9), ...)")
+    (looks_alike / f"{0:020d}-00000000.rows").write_bytes(bytes(5))
+    (folder / "notes.rows").write_text("mine")
+    (cache_dir / "v1-models").mkdir()
+    (cache_dir / "v1-models" / "settings.txt").write_text("mine")
+    (cache_dir / "settings.txt").write_text("mine")
+    theirs = {
+        path: content
+        for path, content in contents(cache_dir).items()
+        if path.parent != folder or path.name == "notes.rows"
+    }
+    before = loader.cache_size()
+    assert N * ENTRY_BYTES <= before < N * ENTRY_BYTES + 1000
+    loader.clear_cache()
+    assert contents(cache_dir) == theirs
+    assert loader.cache_size() == 0
+
+
+def test_a_cache_is_known_by_its_mark_and_not_by_its_name(loader, paths, cache_dir):
+    loader.transform(paths)
+    (folder,) = {file.parent for file in files(cache_dir, ".rows")}
+    folder.rename(cache_dir / "renamed")
+    assert loader.cache_size() >= N * ENTRY_BYTES
+    loader.clear_cache()
+    assert not (cache_dir / "renamed").exists()
+
+
+def test_a_lost_mark_is_made_again(loader, paths, cache_dir):
+    loader.transform(paths[:20])
+    (settings,) = files(cache_dir, "settings.txt")
+    for torn in ("", "skposter's dec"):
+        settings.write_text(torn)
+        assert loader.cache_size() == 0
+        Path(paths[0]).touch()
+        loader.transform(paths[:20])
+        assert loader.cache_size() >= 20 * ENTRY_BYTES
+
+
+def test_pixels_made_by_other_settings_of_pillow_are_not_served(loader, paths, plain, monkeypatch):
+    whole = Path(paths[0]).read_bytes()
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(paths[0], "JPEG")
+    Path(paths[0]).write_bytes(Path(paths[0]).read_bytes()[:-2000])
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        lenient = loader.transform(paths)
+        fingerprint = ImageLoader(lazy=True).transform(paths).fingerprint()
+    with pytest.raises(ImageLoadError, match=r"row 0: .* truncated"):
+        loader.transform(paths)
+    assert ImageLoader(lazy=True).transform(paths).fingerprint() != fingerprint
+    Path(paths[0]).write_bytes(whole)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    np.testing.assert_array_equal(lenient[1:], plain[1:])
+    made = len(files(loader.cache_dir, "settings.txt"))
+    monkeypatch.setattr(GifImagePlugin, "LOADING_STRATEGY", 2)
+    loader.transform(paths)
+    assert len(files(loader.cache_dir, "settings.txt")) == made + 1
+
+
+def test_rows_without_their_index_count_and_make_room(
+    cache_dir, paths, plain, decoded, small_steps
+):
+    limit = 20 * ENTRY_BYTES + 1000
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    loader.transform(paths[:16])
+    before = loader.cache_size()
+    for age, index in enumerate(files(cache_dir, ".index")):
+        index.unlink()
+        os.utime(index.with_suffix(".rows"), (age + 1, age + 1))
+    assert loader.cache_size() == before - 16 * 24
+    forget_open_caches()
+    del decoded[:]
+    for _ in range(2):
+        np.testing.assert_array_equal(loader.transform(paths[16:30]), plain[16:30])
+        assert loader.cache_size() <= limit
+    assert len(decoded) == 14
+
+
+def test_rows_that_cannot_be_deleted_are_counted_and_passed_over(
+    cache_dir, paths, plain, decoded, small_steps, monkeypatch
+):
+    limit = 24 * ENTRY_BYTES + 1000
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    loader.transform(paths[:24])
+    rows = files(cache_dir, ".rows")
+    for age, file in enumerate(rows):
+        os.utime(file, (age + 1, age + 1))
+    forget_open_caches()
+    unlink = Path.unlink
+
+    def held_open(path, missing_ok=False):
+        if path.name in (rows[0].name, rows[1].name):
+            raise PermissionError(errno.EACCES, "used by another process")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", held_open)
+    for _ in range(3):
+        np.testing.assert_array_equal(loader.transform(paths[24:36]), plain[24:36])
+        assert loader.cache_size() <= limit
+        assert rows[0].exists()
+    del decoded[:]
+    loader.transform([*paths[:6], *paths[24:36]])
+    assert decoded == []  # the first two shards serve on, and the new rows found room
+    loader.clear_cache()
+    left = 2 * 3 * ENTRY_BYTES
+    assert left <= loader.cache_size() < left + 1000
+    monkeypatch.undo()
+    loader.clear_cache()
+    assert loader.cache_size() == 0
+
+
+@pytest.mark.parametrize("name", ["_open_rows", "_open_index"])
+def test_what_is_refused_for_a_moment_is_tried_again(loader, paths, plain, monkeypatch, name):
+    refusals = iter([PermissionError(errno.EACCES, "scanned for viruses")] * 3)
+    opened = getattr(_pixel_cache, name)
+
+    def sometimes(path):
+        for refusal in refusals:
+            raise refusal
+        return opened(path)
+
+    monkeypatch.setattr(_pixel_cache, name, sometimes)
+    monkeypatch.setattr(_pixel_cache, "_PAUSES", (0, 0, 0))
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert loader.cache_size() >= N * ENTRY_BYTES
+
+
+def test_rows_that_cannot_be_read_for_a_moment_are_decoded(loader, paths, plain, decoded):
+    loader.transform(paths)
+    (rows,) = files(loader.cache_dir, ".rows")
+    rows.rename(rows.with_suffix(".away"))
+    rows.mkdir()  # opening it is an error other than a missing file
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == 2 * N
+    rows.rmdir()
+    rows.with_suffix(".away").rename(rows)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == 2 * N
 
 
 def test_the_limit_holds_and_what_is_in_use_stays(cache_dir, paths, plain, decoded, small_steps):
@@ -305,16 +454,82 @@ def test_a_full_disk_is_a_warning(loader, paths, plain, monkeypatch):
         np.testing.assert_array_equal(loader.transform(paths), plain)
 
 
-def test_a_cache_that_may_only_be_read_is_read(loader, paths, plain, decoded, monkeypatch):
+@pytest.fixture
+def read_only(cache_dir, monkeypatch):
+    """A function that makes the cache's folder one that may only be read, for root as well."""
+
+    def make():
+        def denied(*args, **kwargs):
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        def no_lock(*args, **kwargs):
+            raise AssertionError("a lock was asked for")
+
+        real = os.access
+        under = str(cache_dir)
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: not str(path).startswith(under) and real(path, mode)
+        )
+        monkeypatch.setattr(_pixel_cache, "FileLock", no_lock)
+        monkeypatch.setattr(_pixel_cache.PixelCache, "_append_to", denied)
+        monkeypatch.setattr(Path, "write_text", denied)
+        monkeypatch.setattr(os, "utime", denied)
+        make_folder = Path.mkdir
+
+        def mkdir(path, *args, **kwargs):
+            if path.exists():
+                return make_folder(path, *args, **kwargs)
+            return denied()
+
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+        forget_open_caches()
+
+    return make
+
+
+def test_a_cache_that_may_only_be_read_is_read(loader, paths, plain, decoded, read_only):
     loader.transform(paths[:30])
-
-    def denied(*args):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(_pixel_cache, "locked", denied)
+    before = contents(loader.cache_dir)
+    read_only()
     np.testing.assert_array_equal(loader.transform(paths), plain)
     assert len(decoded) == N
-    assert files(loader.cache_dir, ".rows")[0].stat().st_size == 30 * ROW_BYTES
+    np.testing.assert_array_equal(loader.transform(paths[:30]), plain[:30])
+    assert len(decoded) == N
+    assert contents(loader.cache_dir) == before
+
+
+def test_other_settings_do_without_a_cache_that_may_only_be_read(loader, paths, plain, read_only):
+    ImageLoader(size=(5, 5), cache_dir=loader.cache_dir).transform(paths)
+    read_only()
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(files(loader.cache_dir, "settings.txt")) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="modes bind others")
+def test_a_folder_without_write_permission_is_read(loader, paths, plain, decoded, cache_dir):
+    loader.transform(paths[:30])
+    folders = [cache_dir, *(path for path in cache_dir.iterdir() if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        forget_open_caches()
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert len(decoded) == N
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_lock_that_may_not_be_made_only_costs_the_cache(
+    loader, paths, plain, cache_dir, monkeypatch, number
+):
+    def refused(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(_pixel_cache.FileLock, "acquire", refused)
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert files(cache_dir, ".rows") == []
 
 
 def test_a_cache_dir_that_is_a_file_is_an_error(paths, tmp_path):
@@ -326,32 +541,47 @@ def test_a_cache_dir_that_is_a_file_is_an_error(paths, tmp_path):
 def test_a_stuck_lock_holder_only_costs_the_cache(loader, paths, plain, cache_dir, monkeypatch):
     monkeypatch.setattr(_pixel_cache, "_LOCK_PATIENCE_S", 0.05)
     cache_dir.mkdir()
-    with locked(cache_dir / "lock", 1, lambda: (False, False)) as alone:
-        assert alone
+    with FileLock(cache_dir / "skposter.lock"):
         np.testing.assert_array_equal(loader.transform(paths), plain)
     assert files(cache_dir, ".rows") == []
     np.testing.assert_array_equal(loader.transform(paths), plain)
     assert len(files(cache_dir, ".rows")) == 1
 
 
-@pytest.mark.skipif(_file_lock.fcntl is None, reason="locks with msvcrt")
 def test_a_file_system_without_locks_still_caches(loader, paths, plain, decoded, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
     def unsupported(*args):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_file_lock.fcntl, "flock", unsupported)
+    monkeypatch.setattr(fcntl, "flock", unsupported)
     for _ in range(2):
         np.testing.assert_array_equal(loader.transform(paths), plain)
     assert len(decoded) == N
 
 
-def test_a_waiter_leaves_as_soon_as_what_it_waits_for_is_there(tmp_path):
-    with locked(tmp_path / "lock", 1, lambda: (False, False)):
-        answers = iter([(False, True), (False, False), (True, True)])
-        with locked(tmp_path / "lock", 60, lambda: next(answers)) as alone:
-            assert not alone
-    with locked(tmp_path / "lock", 1, lambda: (False, False)) as alone:
-        assert alone
+def test_a_waiter_leaves_as_soon_as_what_it_waits_for_is_there(
+    loader, paths, plain, decoded, cache_dir, monkeypatch
+):
+    """Its patience would last for an hour."""
+    monkeypatch.setattr(_pixel_cache, "_LOCK_PATIENCE_S", 3600)
+    loader.transform(paths)
+    forget_open_caches()
+    with FileLock(cache_dir / "skposter.lock"):
+        cache = loader._decoder().cache()
+        known, cache._where = cache._where, {}
+        waiting = threading.Thread(target=lambda: results.append(loader.transform(paths)))
+        results = []
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        cache._where.update(dict(list(known.items())[:20]))
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        cache._where.update(known)
+        waiting.join(60)
+    np.testing.assert_array_equal(results[0], plain)
+    assert len(decoded) == N
 
 
 def test_threads_decode_each_image_once(loader, paths, plain, decoded, small_steps):
@@ -374,9 +604,6 @@ import sys, time
 import numpy as np
 from skposter import ImageLoader
 from skposter.images import _decoding
-from skposter.images import _lock as _file_lock
-from skposter.images import _cache as _pixel_cache
-
 out, cache_dir, delay, *paths = sys.argv[1:]
 _decoding._FILL_BYTES = 4 * {row_bytes}
 count, original = [], _decoding.load_pixels

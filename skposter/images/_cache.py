@@ -2,18 +2,18 @@
 
 Layout of a cache folder::
 
-    v1-224x160x3-<digest of the loader's settings>/
-        settings.txt             what the digest stands for
+    v2-224x160x3-<digest of the loader's settings>/
+        settings.txt             the mark of a cache, and what the digest stands for
         <shard>.rows             decoded images one after the other, all of one size
         <shard>.index            one 24-byte record a row
-    lock
+    skposter.lock
 
 A record is the key of an image (a digest of its path, size and modification time), the CRC-32 of
 its pixels and a check of the record itself. Rows are written before their record, and nothing is
 trusted on reading: a row counts only if what arrived in memory has its CRC, which is seeded with
 the key. So a writer may be killed at any byte, files may be damaged, deleted or swapped, and the
 worst that happens is that an image is decoded again. The lock is there to decode each image once,
-not for correctness.
+not for correctness. What may only be read is read: nothing is locked or written there.
 
 Rows are read into the caller's array (`readinto` from the page cache) instead of being mapped: a
 mapped shard would count as the process's memory, so that peak memory grew with the number of
@@ -23,9 +23,10 @@ images, and a shard truncated by someone else would kill the process with SIGBUS
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
-import shutil
+import re
 import struct
 import threading
 import time
@@ -34,16 +35,24 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from skposter.images._lock import locked
+from filelock import FileLock, Timeout
 
 __all__ = ["PixelCache", "cache_usage", "clear_cache", "image_key", "open_cache"]
 
-_FORMAT = "v1"
+_FORMAT = "v2"
+# What tells a folder of ours from any other, whatever its name.
+_MARK = "skposter's decoded pixels; may be deleted at any time\n"
+_SHARD_FILE = re.compile(r"\d{20}-[0-9a-f]{8}\.(rows|index)")
 _RECORD = struct.Struct("<16sII")
 _SHARD_BYTES = 1 << 26
 _SETTLED_NS = 20_000_000
 _TOUCH_EVERY_S = 60.0
 _LOCK_PATIENCE_S = 60.0
+_LOCK_POLL_S = 0.01
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Seconds after which to try again what another program's look at a file has refused, as virus
+# scanners on Windows do.
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 def open_cache(directory, limit, row_shape, settings):
@@ -69,43 +78,91 @@ def image_key(path):
         text = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"
     except (OSError, ValueError):
         return None
-    return hashlib.blake2b(os.fsencode(text), digest_size=16).digest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def cache_usage(directory):
     """Return the number of bytes that the pixel caches in `directory` take."""
     total = 0
     for folder in _folders(Path(directory)):
-        for file in folder.iterdir():
+        for file in [folder / "settings.txt", *_shard_files(folder)]:
             with contextlib.suppress(OSError):
                 total += file.stat().st_size
     return total
 
 
 def clear_cache(directory):
-    """Delete all pixel caches in `directory`, and nothing else."""
+    """Delete all pixel caches in `directory`, and nothing else, not even what lies among them."""
     for folder in _folders(Path(directory)):
-        shutil.rmtree(folder, ignore_errors=True)
+        for file in _shard_files(folder):
+            with contextlib.suppress(OSError):
+                file.unlink()
+        if not _shard_files(folder):  # what cannot be deleted goes on being counted
+            with contextlib.suppress(OSError):
+                (folder / "settings.txt").unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
     _open_cache.cache_clear()
 
 
 def _folders(directory):
-    return [
-        folder for folder in directory.glob(f"{_FORMAT}-*") if (folder / "settings.txt").exists()
-    ]
+    try:
+        return [folder for folder in directory.iterdir() if _is_marked(folder)]
+    except OSError:
+        return []
+
+
+def _is_marked(folder):
+    try:
+        with open(folder / "settings.txt", "rb") as file:
+            return file.read(len(_MARK)) == _MARK.encode()
+    except OSError:
+        return False
+
+
+def _shard_files(folder):
+    try:
+        return [file for file in folder.iterdir() if _SHARD_FILE.fullmatch(file.name)]
+    except OSError:
+        return []
 
 
 def _shards(directory):
-    """Return (last use, bytes, path without suffix) of every shard, least recently used first."""
-    found = []
+    """Return (last use, path without suffix) of every shard, least recently used first.
+
+    Rows without an index, which a killed process or a failed deletion may leave, are one too.
+    """
+    last_use: dict[Path, float] = {}
     for folder in _folders(directory):
-        for index in folder.glob("*.index"):
-            rows = index.with_suffix(".rows")
+        for file in _shard_files(folder):
             with contextlib.suppress(OSError):
-                status = rows.stat()
-                size = status.st_size + index.stat().st_size
-                found.append((status.st_mtime, size, index.with_suffix("")))
-    return sorted(found)
+                stem = file.with_suffix("")
+                last_use[stem] = max(last_use.get(stem, 0), file.stat().st_mtime)
+    return sorted((used, stem) for stem, used in last_use.items())
+
+
+def _delete(stem):
+    """Delete a shard and return the bytes that became free; its rows decide whether it is there."""
+    freed = 0
+    for file in (stem.with_suffix(".rows"), stem.with_suffix(".index")):
+        try:
+            size = file.stat().st_size
+            file.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+        freed += size
+    return freed
+
+
+def _retried(action, *args):
+    for pause in _PAUSES:
+        try:
+            return action(*args)
+        except PermissionError:
+            time.sleep(pause)
+    return action(*args)
 
 
 class PixelCache:
@@ -121,8 +178,13 @@ class PixelCache:
         name = "x".join(map(str, row_shape))
         digest = hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
         self.folder = directory / f"{_FORMAT}-{name}-{digest}"
-        self._settings = settings
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._settings = _MARK + settings
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # What may only be read holds what it holds; a folder that cannot be is a mistake.
+            if not directory.is_dir():
+                raise
         self._opened_at = time.time()
         self._where: dict[bytes, tuple[str, int, int]] = {}
         self._records_seen: dict[str, int] = {}
@@ -177,6 +239,8 @@ class PixelCache:
             for row, _, key, _ in rows:
                 self._forget(key, shard, row)
             return [i for _, i, _, _ in rows]
+        except OSError:
+            return [i for _, i, _, _ in rows]
         self._touch(shard)
         return missing
 
@@ -211,7 +275,7 @@ class PixelCache:
                     for entry in entries
                     if entry.name.endswith(".index")
                 )
-        except FileNotFoundError:
+        except OSError:
             return []
 
     def _read_index(self, shard):
@@ -222,7 +286,7 @@ class PixelCache:
                     seen = 0  # somebody cut it, and new records have taken the place of known ones
                 file.seek(seen * _RECORD.size)
                 content = file.read()
-        except FileNotFoundError:
+        except OSError:
             return
         whole = len(content) // _RECORD.size
         for i, (key, crc, check) in enumerate(
@@ -242,28 +306,43 @@ class PixelCache:
         While another process holds the lock its results are watched for: the wait ends early when
         none of `keys` is missing any more, and lasts as long as new rows keep coming.
         """
-
-        def enough():
-            progress = self.refresh()
-            return all(key in self._where for key in keys), progress
-
         with contextlib.ExitStack() as stack:
-            try:
-                self._prepare_folder()
-                lock = locked(self.directory / "lock", _LOCK_PATIENCE_S, enough)
-                alone = stack.enter_context(lock)
-            except OSError:
-                alone = False  # a cache that may only be read
-            if alone:
-                self.refresh()
-            yield alone
+            yield self._may_be_written() and self._is_alone(stack, keys)
 
-    def _prepare_folder(self):
+    def _may_be_written(self):
         """Make the folder, which somebody may have deleted under a running process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        settings = self.folder / "settings.txt"
-        if not settings.exists():
-            settings.write_text(self._settings, encoding="utf-8")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not all(os.access(path, os.W_OK) for path in (self.directory, self.folder)):
+                return False
+            if not _is_marked(self.folder):
+                (self.folder / "settings.txt").write_text(self._settings, encoding="utf-8")
+        except OSError:
+            return False
+        return True
+
+    def _is_alone(self, stack, keys):
+        """Enter the lock into `stack`; return False if it could not be had or is not needed."""
+        lock = FileLock(self.directory / "skposter.lock")
+        deadline = time.monotonic() + _LOCK_PATIENCE_S
+        while True:
+            try:
+                stack.enter_context(lock.acquire(timeout=0))
+            except Timeout:
+                progress = self.refresh()
+                if all(key in self._where for key in keys):
+                    return False
+                if progress:
+                    deadline = time.monotonic() + _LOCK_PATIENCE_S
+                elif time.monotonic() > deadline:
+                    return False
+                time.sleep(_LOCK_POLL_S)
+            except OSError as error:
+                # A file system without locks: everybody is alone, and work may be done twice.
+                return error.errno not in _READ_ONLY
+            else:
+                self.refresh()
+                return True
 
     def append(self, keys, rows):
         """Store ``rows[i]`` under ``keys[i]``; call it inside `filling`.
@@ -306,7 +385,7 @@ class PixelCache:
 
     def _append_to(self, shard, first, part, rows):
         rows_file = self.folder / f"{shard}.rows"
-        with open(rows_file, "r+b", buffering=0, opener=_open_or_create) as file:
+        with _retried(_open_rows, rows_file) as file:
             file.seek(first * self.row_bytes)
             for _, i in part:
                 pixels = memoryview(rows[i]).cast("B")
@@ -317,7 +396,7 @@ class PixelCache:
         for number, (key, i) in enumerate(part, start=first):
             crc = zlib.crc32(memoryview(rows[i]).cast("B"), zlib.crc32(key))
             records += _RECORD.pack(key, crc, _check(key, crc, number))
-        with open(self.folder / f"{shard}.index", "ab", buffering=0) as file:
+        with _retried(_open_index, self.folder / f"{shard}.index") as file:
             # A writer that was killed may have left part of a record.
             file.truncate(first * _RECORD.size)
             file.write(records)
@@ -329,14 +408,19 @@ class PixelCache:
         than fit would otherwise push out, row by row, exactly what the next pass needs.
         """
         free = self.limit - cache_usage(self.directory)
-        for last_use, size, stem in _shards(self.directory):
+        for last_use, stem in _shards(self.directory):
             if free >= n_bytes or last_use >= self._opened_at:
                 break
-            for path in (stem.with_suffix(".index"), stem.with_suffix(".rows")):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-            free += size
+            free += _delete(stem)
         return min(free, n_bytes)
+
+
+def _open_rows(path):
+    return open(path, "r+b", buffering=0, opener=_open_or_create)
+
+
+def _open_index(path):
+    return open(path, "ab", buffering=0)
 
 
 def _open_or_create(path, flags):

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import joblib
 import numpy as np
-import PIL
 
 from skposter.exceptions import ImageLoadWarning
 from skposter.images._cache import image_key, open_cache
-from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels
+from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels, pixel_settings
 from skposter.images._sources import describe, failure_report
 
 __all__ = ["MID_GREY", "Decoder", "Pool", "threads"]
@@ -53,7 +52,7 @@ class Decoder:
         """Return the open `PixelCache`, or None without `cache_dir`."""
         if self.cache_dir is None:
             return None
-        settings = f"{self.options}\nPillow {PIL.__version__}\n"
+        settings = pixel_settings(self.options)
         return open_cache(self.cache_dir, self.cache_limit, self.options.shape, settings)
 
     def decode(self, sources, rows=None, done=lambda n: None):

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from skposter.images._free_memory import check_fits
+from skposter.images._pixels import pixel_settings
 from skposter.images._prefetch import prefetched
 from skposter.images._sources import identity
 
@@ -148,15 +149,16 @@ class LazyImages:
     def fingerprint(self):
         """Return a digest of what the pixels depend on, without decoding.
 
-        It changes with the loader's parameters, the images, their order, and the path, size or
-        modification time of a file.
+        It changes with the loader's parameters, Pillow's version and switches, the images, their
+        order, and the path, size or modification time of a file.
 
         Returns
         -------
         digest : str
         """
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(f"{self._decoder.options} {self._decoder.on_error} {self.shape}".encode())
+        settings = pixel_settings(self._decoder.options)
+        digest.update(f"{settings} {self._decoder.on_error} {self.shape}".encode())
         for source in self._sources:
             part = identity(source)
             digest.update(len(part).to_bytes(8, "little"))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageChops
+import PIL
+from PIL import Image, ImageChops, ImageFile, features
 
 from skposter.images._opening import UnreadableImage, check_memory, opened, quiet_pillow
 from skposter.images._sources import is_pil_image
 from skposter.images._tags import why_not_exif
 
-__all__ = ["RESAMPLE", "PixelOptions", "load_pixels", "natural_size"]
+__all__ = ["RESAMPLE", "PixelOptions", "load_pixels", "natural_size", "pixel_settings"]
 
 RESAMPLE = {
     "nearest": Image.Resampling.NEAREST,
@@ -62,6 +65,23 @@ class PixelOptions:
     def shape(self):
         """The shape of one image, (height, width, channels)."""
         return (*self.size, 3 if self.mode == "RGB" else 1)
+
+
+def pixel_settings(options):
+    """Return a text that changes with all that decides pixels beside the image: options, Pillow."""
+    switches = [ImageFile.LOAD_TRUNCATED_IMAGES]
+    for module, name in (
+        ("GifImagePlugin", "LOADING_STRATEGY"),
+        ("TiffImagePlugin", "READ_LIBTIFF"),
+    ):
+        # Nobody has changed what is not yet imported; both begin with zero.
+        switches.append(getattr(sys.modules.get(f"PIL.{module}"), name, 0))
+    return f"{options}\nPillow {PIL.__version__} {_codecs()}, switches {[*map(int, switches)]}\n"
+
+
+@lru_cache(maxsize=1)
+def _codecs():
+    return {name: features.version(name) for name in ("jpg", "libjpeg_turbo", "webp", "libtiff")}
 
 
 def load_pixels(source, options):
