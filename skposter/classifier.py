@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skposter._estimators.pickling import VersionedPickleMixin
+from skposter._estimators.pickling import VersionedPickleMixin, portable
 from skposter._estimators.spelling import SpelledParametersMixin
 from skposter._estimators.user_warnings import warn_user
 from skposter._keras import forks as _forks  # noqa: F401, it notices forks from now on
@@ -611,6 +611,8 @@ class MultiLabelImageClassifier(
             state.update(_policy_of_origin())
         if self.warm_start and self.__sklearn_is_fitted__():
             state["_optimizer_state"] = self.keras_classifier_.network_.optimizer_state
+        if "recipe_" in state:
+            state["recipe_"] = portable(state["recipe_"], f"{type(self).__name__}.recipe_")
         return state
 
     def __setstate__(self, state):

@@ -40,7 +40,7 @@ class VersionedPickleMixin:
     def __setstate__(self, state):
         state = {name: original(value) for name, value in state.items()}
         versions = state.pop("_versions", {})
-        check_params(type(self), state)
+        check_params(self, state)
         warn_about_versions(type(self).__name__, versions, ("skposter", "keras", "tensorflow"))
         super().__setstate__(state)  # type: ignore[misc]
 
@@ -98,6 +98,9 @@ class PickledByName:
             return dict, ([(name, portable(item, owner)) for name, item in value.items()],)
         if _is_keras_object(value):
             return _keras_object, _described(value, owner)
+        if _holds_code(value):
+            params = value.get_params(deep=False)
+            return _estimator, (type(value), portable(params, owner))
         return self._by_value(f"{type(value).__module__}.{type(value).__qualname__}")
 
     def _code(self):
@@ -127,12 +130,12 @@ def original(value):
     return value.value if isinstance(value, PickledByName) else value
 
 
-def check_params(kind, state):
+def check_params(estimator, state):
     """Raise ArtifactError if a pickle lacks parameters that the class has had since."""
-    missing = [name for name in kind._get_param_names() if name not in state]
+    missing = [name for name in estimator._get_param_names() if name not in state]
     if missing:
         raise ArtifactError(
-            f"This {kind.__name__} was pickled by another skposter, in which it had no parameter "
+            f"This {type(estimator).__name__} was pickled by another skposter, in which it had no parameter "
             f"{missing[0]!r}: load it with that version, or train it again."
         )
 
@@ -143,6 +146,8 @@ def _travels_wrapped(value):
     if type(value) is dict:
         return any(map(_travels_wrapped, value.values()))
     if isinstance(value, partial) or _is_code(value) or _is_keras_object(value):
+        return True
+    if _holds_code(value):
         return True
     return type(value).__module__ == "__main__" or "<locals>" in type(value).__qualname__
 
@@ -155,6 +160,20 @@ def _is_keras_object(value):
     return hasattr(value, "get_config") and any(
         base.__module__.partition(".")[0] == "keras" for base in type(value).__mro__
     )
+
+
+def _holds_code(value):
+    """Tell whether it is another library's unfitted estimator with code among its parameters."""
+    if isinstance(value, type) or not hasattr(value, "get_params"):
+        return False
+    if type(value).__module__.partition(".")[0] in ("__main__", "skposter"):
+        return False
+    fitted = any(name.endswith("_") for name in vars(value))
+    return not fitted and _travels_wrapped(value.get_params(deep=False))
+
+
+def _estimator(kind, params):
+    return kind(**params)
 
 
 def _partial(func, args, keywords):
@@ -197,7 +216,8 @@ def _described(value, owner):
     builtin = type(value).__module__.partition(".")[0] == "keras"
     classes = {} if builtin else {name: type(value)}
     try:
-        keras.saving.deserialize_keras_object(description, custom_objects=classes)
+        # A copy, as some of Keras' classes take their description apart.
+        keras.saving.deserialize_keras_object(copy.deepcopy(description), custom_objects=classes)
     except Exception as error:
         raise pickle.PicklingError(
             f"{owner} cannot be saved: Keras cannot make {type(value).__name__} from its "
@@ -212,6 +232,8 @@ def _keras_object(description, classes):
     from skposter._keras.tensorflow import keras
 
     try:
-        return keras.saving.deserialize_keras_object(description, custom_objects=classes)
+        return keras.saving.deserialize_keras_object(
+            copy.deepcopy(description), custom_objects=classes
+        )
     except Exception as error:  # Keras wraps what goes wrong in various errors
         return MissingObject(description["class_name"], error)

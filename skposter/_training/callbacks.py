@@ -86,11 +86,9 @@ class CosineRate(keras.callbacks.Callback):
         self._peak = peak
         self._steps = epochs * batches
         self._step = first_epoch * batches
-        self._last: float | None = None
+        # What the optimizer, which keeps single precision, has been set to before the training.
+        self._last = float(np.float32(peak))
         self._obeys = False
-
-    def on_train_begin(self, logs=None):
-        self._last = self._rate()
 
     def on_train_batch_begin(self, batch, logs=None):
         if self._obeys:
