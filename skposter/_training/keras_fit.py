@@ -311,7 +311,10 @@ def network_of(network):
 
 
 def completed(recipe, params, network, meta):
-    """Return the recipe with loss and optimizer of a function that compiles its model itself.
+    """Return the recipe with what only Keras' objects tell.
+
+    That is loss and optimizer of a function that compiles its model itself, and the learning rate
+    that an optimizer object brings (``"schedule"`` if that is one of Keras').
 
     Parameters
     ----------
@@ -324,14 +327,16 @@ def completed(recipe, params, network, meta):
     meta : dict
         What the function is told.
     """
-    if not isinstance(network, _SciKerasNetwork):
-        return recipe
-    compiled = network.compiled_with(meta, recipe["dtype_policy"])
-    if compiled is None:
-        return recipe
-    loss, optimizer = compiled
-    own = {"loss": loss, "optimizer": optimizer}
-    return {**recipe, **{name: own[name] for name in own if is_auto(params[name])}}
+    compiled = None
+    if isinstance(network, _SciKerasNetwork):
+        compiled = network.compiled_with(meta, recipe["dtype_policy"])
+    if compiled is not None:
+        own = dict(zip(("loss", "optimizer"), compiled, strict=True))
+        recipe = {**recipe, **{name: own[name] for name in own if is_auto(params[name])}}
+    if isinstance(recipe["optimizer"], keras.optimizers.Optimizer):
+        _, rate = new_optimizer(recipe["optimizer"], None)
+        recipe = {**recipe, "learning_rate": "schedule" if rate is None else rate}
+    return recipe
 
 
 class _Interrupted(Exception):  # noqa: N818, it is no error: it keeps a result out of the memory

@@ -15,7 +15,7 @@ _RECIPE = {
     "augmentation": (str,),
     "loss": (str,),
     "optimizer": (str,),
-    "learning_rate": (int, float),
+    "learning_rate": (int, float, str),
     "learning_rate_schedule": (str,),
     "epochs": (int,),
     "batch_size": (int,),
