@@ -135,8 +135,8 @@ def check_params(estimator, state):
     missing = [name for name in estimator._get_param_names() if name not in state]
     if missing:
         raise ArtifactError(
-            f"This {type(estimator).__name__} was pickled by another skposter, in which it had no parameter "
-            f"{missing[0]!r}: load it with that version, or train it again."
+            f"This {type(estimator).__name__} was pickled by another skposter, in which it had no "
+            f"parameter {missing[0]!r}: load it with that version, or train it again."
         )
 
 
