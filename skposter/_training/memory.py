@@ -7,11 +7,13 @@ the same time, and a limit, so that a folder given by its path does not grow wit
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 import joblib
 from filelock import FileLock
 from sklearn.utils.validation import check_memory
 
+from skposter._estimators.user_warnings import warn_user
 from skposter.memory import checkpoint_folder_of
 
 __all__ = ["PATH_LIMIT", "checkpoint_folder", "recall"]
@@ -48,8 +50,37 @@ def recall(memory, kind, key, compute, *, description=""):
     store = check_memory(memory)
     if store.location is None:
         return compute()
+    computing = _Computing(compute)
+    try:
+        return _recalled(store, kind, joblib.hash(key), computing, description, memory)
+    except OSError as error:
+        if error is computing.error:
+            raise
+        # What was trained is worth more than the folder that it should have gone into.
+        warn_user(f"memory={store.location!r} cannot be used ({error}); nothing is kept there.")
+        return computing.result if computing.done else compute()
+
+
+class _Computing:
+    """A computation that remembers how it ended."""
+
+    def __init__(self, compute):
+        self._compute = compute
+        self.done = False
+        self.result = self.error = None
+
+    def __call__(self):
+        try:
+            self.result = self._compute()
+        except BaseException as error:
+            self.error = error
+            raise
+        self.done = True
+        return self.result
+
+
+def _recalled(store, kind, digest, compute, description, memory):
     cached = store.cache(_remembered, ignore=["compute"], verbose=0)
-    digest = joblib.hash(key)
     arguments = {"kind": kind, "description": description, "digest": digest, "compute": compute}
     with _lock(store, digest):
         if cached.check_call_in_cache(**arguments):
@@ -75,8 +106,21 @@ def _remembered(kind, description, digest, compute):
     return compute()
 
 
+@contextmanager
 def _lock(store, digest):
-    """Return the file lock of an entry; entries share 4096 files, so they do not pile up."""
+    """Hold the file lock of an entry; entries share 4096 files, so they do not pile up.
+
+    A folder that may only be read is read without.
+    """
     folder = os.path.join(store.store_backend.location, "skposter-locks")
-    os.makedirs(folder, exist_ok=True)
-    return FileLock(os.path.join(folder, digest[:3] + ".lock"))
+    lock = FileLock(os.path.join(folder, digest[:3] + ".lock"))
+    try:
+        os.makedirs(folder, exist_ok=True)
+        lock.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

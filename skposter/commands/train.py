@@ -79,16 +79,12 @@ def add_arguments(parser):
     training.add_argument(
         "--epochs",
         type=positive_int,
-        default="auto",
         help="at most so many; as many as the network is best trained for if not given",
     )
-    training.add_argument(
-        "--batch-size", type=positive_int, default="auto", help="images in a batch"
-    )
+    training.add_argument("--batch-size", type=positive_int, help="images in a batch")
     training.add_argument(
         "--learning-rate",
         type=float,
-        default="auto",
         metavar="RATE",
         help="in place of the network's usual one",
     )
@@ -212,9 +208,9 @@ def build_pipeline(args):
                 "classifier",
                 MultiLabelImageClassifier(
                     network_from(args),
-                    epochs=args.epochs,
-                    batch_size=args.batch_size,
-                    learning_rate=args.learning_rate,
+                    epochs=args.epochs or "auto",
+                    batch_size=args.batch_size or "auto",
+                    learning_rate="auto" if args.learning_rate is None else args.learning_rate,
                     validation_fraction=args.validation_fraction,
                     early_stopping=args.early_stopping,
                     threshold=args.threshold,
