@@ -1,7 +1,7 @@
-"""Cuts for a million images and 25 labels: time, memory and F1 beside a grid of 100 cuts.
+"""Thresholds for a million images and 25 labels: time, memory and F1 beside a grid of 100.
 
 Scores are drawn: calibrated probabilities of labels from frequent to one in five thousand. F1 is
-given on the scores that the cuts were chosen on and on as many new ones.
+given on the scores that the thresholds were chosen on and on as many new ones.
 
     python benchmarks/choose_thresholds.py [--rows 1000000] [--labels 25]
 """
@@ -41,45 +41,45 @@ def draw(n_rows, n_labels, seed):
 
 
 def grid_per_label(y_true, y_score):
-    """The usual loop: F1 of each label at each cut of the grid."""
-    cuts = []
+    """The usual loop: F1 of each label at each threshold of the grid."""
+    thresholds = []
     for truth, score in zip(y_true.T, y_score.T, strict=True):
         f1 = []
-        for cut in GRID:
-            predicted = score >= cut
+        for threshold in GRID:
+            predicted = score >= threshold
             tp = np.count_nonzero(truth & predicted)
             f1.append(2 * tp / max(np.count_nonzero(truth) + np.count_nonzero(predicted), 1))
-        cuts.append(GRID[int(np.argmax(f1))])
-    return np.array(cuts)
+        thresholds.append(GRID[int(np.argmax(f1))])
+    return np.array(thresholds)
 
 
 def grid_of_all_labels(y_true, y_score):
-    """The same with one cut for all labels and micro F1."""
+    """The same with one threshold for all labels and micro F1."""
     f1 = []
-    for cut in GRID:
-        predicted = y_score >= cut
+    for threshold in GRID:
+        predicted = y_score >= threshold
         tp = np.count_nonzero(y_true & predicted)
         f1.append(2 * tp / (np.count_nonzero(y_true) + np.count_nonzero(predicted)))
     return np.full(y_true.shape[1], GRID[int(np.argmax(f1))])
 
 
 def measure(choose, y_true, y_score):
-    """Return the cuts, CPU seconds and peak MB of a way of choosing; memory in a second run."""
+    """Return thresholds, CPU seconds and peak MB of a way of choosing; memory in a second run."""
     start = time.process_time()
-    cuts = choose(y_true, y_score)
+    thresholds = choose(y_true, y_score)
     seconds = time.process_time() - start
     tracemalloc.start()
     choose(y_true, y_score)
     peak = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    return cuts, seconds, peak
+    return thresholds, seconds, peak
 
 
 def sklearn_loop_seconds(y_true, y_score):
     """Time of the per-label grid with scikit-learn's f1_score, from four of its calls."""
     start = time.process_time()
-    for cut in GRID[::30]:
-        f1_score(y_true[:, 0], y_score[:, 0] >= cut)
+    for threshold in GRID[::30]:
+        f1_score(y_true[:, 0], y_score[:, 0] >= threshold)
     return (time.process_time() - start) / len(GRID[::30]) * len(GRID) * y_true.shape[1]
 
 
@@ -100,9 +100,9 @@ def main():
 
         ways[name] = choose
         if name == "f1_micro":
-            ways["f1_micro, loop over 100 cuts"] = grid_of_all_labels
+            ways["f1_micro, loop over 100 thresholds"] = grid_of_all_labels
         if name == "f1_macro, shrinkage=0":
-            ways["f1_macro, loop over 100 cuts"] = grid_per_label
+            ways["f1_macro, loop over 100 thresholds"] = grid_per_label
     lines = [
         "# Choosing thresholds for many rows",
         "",
@@ -110,14 +110,14 @@ def main():
         f"{y_true.sum(axis=0).max():,} positives, scores float32 ({y_score.nbytes / 1e6:.0f} MB). "
         "Seconds are of one CPU. The value is that of the objective, as `objective_score` has it.",
         "",
-        "| cuts | CPU seconds | peak MB beyond the data | value | value on new rows |",
+        "| thresholds | CPU seconds | peak MB beyond the data | value | value on new rows |",
         "|---|---|---|---|---|",
     ]
     for name, choose in ways.items():
-        cuts, seconds, peak = measure(choose, y_true, y_score)
+        thresholds, seconds, peak = measure(choose, y_true, y_score)
         objective = name.partition(",")[0]
         here, new = (
-            objective_score(truth, apply_thresholds(score, cuts), objective)
+            objective_score(truth, apply_thresholds(score, thresholds), objective)
             for truth, score in ((y_true, y_score), (new_true, new_score))
         )
         lines.append(f"| {name} | {seconds:.2f} | {peak:.0f} | {here:.5f} | {new:.5f} |")

@@ -3,7 +3,7 @@
 Trains a cheap classifier (logistic regression on colours, edges and a thumbnail) once a fold and
 once on everything, then compares rules on its scores. Rules choose on out-of-fold scores of the
 training posters and are scored on the validation posters. A second table shows what steadying the
-cuts of rare labels brings, for three kinds of scores.
+thresholds of rare labels brings, for three kinds of scores.
 
     python benchmarks/threshold_rules.py --train train.csv --val val.csv --images Images
 
@@ -131,18 +131,18 @@ def compare_rules(classifier, X, y, X_val, y_val):
         reached = objective_score(y_val, y_pred, objective)
         name = f"{objective}, shrinkage={shrinkage:g}" if objective == "f1_macro" else objective
         lines.append(rule_row(name, y_val, y_pred, (tuned.best_score_, tuned.cv_score_, reached)))
-    cuts = choose_thresholds(y, trained.predict_proba(X), shrinkage=0)
+    chosen = choose_thresholds(y, trained.predict_proba(X), shrinkage=0)
     name = "f1_macro, shrinkage=0, chosen on scores of the training posters themselves"
-    lines.append(rule_row(name, y_val, apply_thresholds(scores, cuts)))
-    cuts = expected_f1_thresholds(out_of_fold)
-    lines.append(rule_row("expected_f1_thresholds", y_val, apply_thresholds(scores, cuts)))
+    lines.append(rule_row(name, y_val, apply_thresholds(scores, chosen)))
+    chosen = expected_f1_thresholds(out_of_fold)
+    lines.append(rule_row("expected_f1_thresholds", y_val, apply_thresholds(scores, chosen)))
     lines += [rule_row(f"top_k, k={k}", y_val, top_k(scores, k)) for k in (1, 2, 3)]
     lines.append(rule_row("expected_f1_decision", y_val, expected_f1_decision(scores)))
     return lines
 
 
-def one_cut_for_all(y_true, y_score):
-    """The single cut with the highest macro F1, as the anchor that was not taken."""
+def one_threshold_for_all(y_true, y_score):
+    """The single threshold with the highest macro F1, as the anchor that was not taken."""
 
     def macro_f1(y_true, y_pred):
         return objective_score(y_true, y_pred, "f1_macro")
@@ -150,15 +150,15 @@ def one_cut_for_all(y_true, y_score):
     return choose_thresholds(y_true, y_score, objective=macro_f1)
 
 
-def towards_one_cut(y_true, y_score, shrinkage=20.0):
-    """What is averaged in log-odds with the label's own cut is one cut for all labels."""
+def towards_one_threshold(y_true, y_score, shrinkage=20.0):
+    """What is averaged in log-odds with the label's own threshold is one for all labels."""
     own = logit(choose_thresholds(y_true, y_score, shrinkage=0).clip(1e-6, 1 - 1e-6))
     weight = y_true.sum(axis=0) / (y_true.sum(axis=0) + shrinkage)
-    return expit(weight * own + (1 - weight) * logit(one_cut_for_all(y_true, y_score)))
+    return expit(weight * own + (1 - weight) * logit(one_threshold_for_all(y_true, y_score)))
 
 
 def compare_shrinkage(name, y_score, y, n_draws=20):
-    """Lines of the second table: macro F1 on posters that the cuts were not chosen on."""
+    """Lines of the second table: macro F1 on posters that the thresholds were not chosen on."""
     lines = []
     for n_rows in (400, 1000, 3000):
         reached = []
@@ -169,11 +169,11 @@ def compare_shrinkage(name, y_score, y, n_draws=20):
                 choose_thresholds(y[here], y_score[here], shrinkage=shrinkage)
                 for shrinkage in SHRINKAGES
             ]
-            ways.append(towards_one_cut(y[here], y_score[here]))
+            ways.append(towards_one_threshold(y[here], y_score[here]))
             reached.append(
                 [
-                    objective_score(y[new], apply_thresholds(y_score[new], cuts), "f1_macro")
-                    for cuts in ways
+                    objective_score(y[new], apply_thresholds(y_score[new], chosen), "f1_macro")
+                    for chosen in ways
                 ]
             )
         means = " | ".join(f"{mean:.4f}" for mean in np.mean(reached, axis=0))
@@ -228,8 +228,8 @@ def page(train, val, is_network, rules, shrinkage):
         "# Threshold rules on film posters",
         "",
         f"{model}, {len(train.y)} training and {len(val.y)} validation posters, {n_labels} labels. "
-        "Cuts are chosen on out-of-fold scores of the training posters (five folds); the first "
-        "five columns are on the validation posters. The last three are the value of the rule's "
+        "Thresholds are chosen on out-of-fold scores of the training posters (five folds); the "
+        "first five columns are on the validation posters. The last three are the value of the rule's "
         "own objective: on the scores that it was chosen on (`best_score_`), cross-validated "
         "(`cv_score_`) and on the validation posters.",
         "",
@@ -239,12 +239,12 @@ def page(train, val, is_network, rules, shrinkage):
     ]
     steadied = [
         "",
-        "Macro F1 on posters that the cuts were not chosen on, by `shrinkage`; means of 20 random "
-        "choices of so many posters, from out-of-fold scores. The last but one column draws cuts "
-        "towards one cut for all labels instead, with a shrinkage of 20. The last is the standard "
-        "error of the difference between 20 and 0.",
+        "Macro F1 on posters that the thresholds were not chosen on, by `shrinkage`; means of 20 "
+        "random choices of so many posters, from out-of-fold scores. The last but one column draws "
+        "them towards one threshold for all labels instead, with a shrinkage of 20. The last is "
+        "the standard error of the difference between 20 and 0.",
         "",
-        f"| scores | posters | {' | '.join(f'{s:g}' for s in SHRINKAGES)} | one cut | error |",
+        f"| scores | posters | {' | '.join(f'{s:g}' for s in SHRINKAGES)} | one for all | error |",
         f"|---|---{'|---' * (len(SHRINKAGES) + 2)}|",
     ]
     return "\n".join([*head, *rules, *steadied, *shrinkage]) + "\n"

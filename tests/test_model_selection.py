@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from iterstrat.ml_stratifiers import IterativeStratification
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, GroupShuffleSplit, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skposter.exceptions import ImageLoadError, LabelWarning
+from skposter.exceptions import ImageLoadError, LabelWarning, UnknownLabelWarning
 from skposter.model_selection import (
     MultiLabelStratifiedKFold,
     MultiLabelStratifiedShuffleSplit,
@@ -24,6 +25,7 @@ from skposter.model_selection import (
     near_duplicate_groups,
     stratified_holdout,
 )
+from skposter.model_selection._assignment import assign
 
 FREQUENCIES = np.array([0.5, 0.3, 0.1, 0.05, 0.02])
 SPLITTERS = [
@@ -56,21 +58,165 @@ def test_folds_are_even_and_keep_label_frequencies(n):
     assert (np.ptp(counts, axis=0) <= 3).all()
 
 
-def test_folds_deviate_less_than_those_of_the_package_and_of_chance():
+def deviation(y, subset, proportions):
+    """Mean relative deviation of label counts in each subset from its share of all."""
+    expected = np.outer(proportions, y.sum(axis=0))[:, y.any(axis=0)]
+    counts = np.array([y[subset == s].sum(axis=0) for s in range(len(proportions))])
+    return (np.abs(counts[:, y.any(axis=0)] - expected) / expected).mean()
+
+
+def test_folds_deviate_less_than_those_of_chance():
     y = labels(1500)
+    chance = np.random.RandomState(0).permutation(len(y)) % 5
+    ours = assign(y == 1, np.full(5, 0.2), np.random.RandomState(0))
+    assert 5 * deviation(y, ours, np.full(5, 0.2)) < deviation(y, chance, np.full(5, 0.2))
 
-    def deviation(fold):
-        splits = [(None, np.flatnonzero(fold == k)) for k in range(5)]
-        return label_deviation(y, splits).abs().to_numpy().mean()
 
-    rng = np.random.RandomState(0)
-    package = IterativeStratification(y.astype(bool), np.full(5, 0.2), rng)
-    chance = rng.permutation(len(y)) % 5
-    ours = label_deviation(
-        y, MultiLabelStratifiedKFold(5, shuffle=True, random_state=0).split(y, y)
-    )
-    assert ours.abs().to_numpy().mean() <= deviation(package)
-    assert 5 * ours.abs().to_numpy().mean() < deviation(chance)
+def test_assignment_equals_the_iterative_stratification_package_on_a_hundred_data_sets():
+    package = pytest.importorskip("iterstrat.ml_stratifiers").IterativeStratification
+    found = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        n, n_labels = rng.integers(50, 400), rng.integers(2, 15)
+        frequencies = np.exp(rng.uniform(np.log(0.01), np.log(0.6), n_labels))
+        shared = rng.normal(size=(n, 1)) * rng.normal(size=n_labels)  # labels that go together
+        y = np.log(frequencies / (1 - frequencies)) + shared > rng.logistic(size=(n, n_labels))
+        proportions = np.array([0.9, 0.1]) if seed % 2 else np.full(5, 0.2)
+        rng = np.random.RandomState(seed)
+        order = rng.permutation(n)
+        theirs = np.empty(n, dtype=int)
+        theirs[order] = package(y[order], proportions, rng)
+        ours = assign(y, proportions, np.random.RandomState(seed))
+        if y.any():
+            found.append([deviation(y, each, proportions) for each in (ours, theirs)])
+        # The package leaves sizes uneven.
+        sizes = np.bincount(ours, minlength=len(proportions))
+        assert (np.abs(sizes - proportions * n) < 1).all()
+    ours, theirs = np.transpose(found)
+    error = (ours - theirs).std() / np.sqrt(len(found))
+    assert abs((ours - theirs).mean()) < 3 * error
+    assert ours.mean() < 1.02 * theirs.mean()
+
+
+def test_an_assignment_has_the_proportions_asked_for():
+    y = labels(500, frequencies=FREQUENCIES[:3]) == 1
+    subset = assign(y, [0.8, 0.2], np.random.RandomState(0))
+    assert np.bincount(subset).tolist() == [400, 100]
+    for s, share in enumerate((0.8, 0.2)):
+        np.testing.assert_allclose(y[subset == s].sum(axis=0), share * y.sum(axis=0), atol=1.5)
+    uneven = assign(y, [0.5, 0.3, 0.2], np.random.RandomState(0))
+    assert np.bincount(uneven).tolist() == [250, 150, 100]
+    # The last subset is there although its first ones would suffice.
+    assert np.bincount(assign(y[:2], np.full(5, 0.2), np.random.RandomState(0))).sum() == 2
+
+
+# --- sizes with groups ----------------------------------------------------------------------------
+
+
+def nearest_of_all(sizes, proportions):
+    """Least distance of the first of two subsets from its share, over all sets of groups."""
+    reachable = {0}
+    for size in sizes:
+        reachable |= {total + size for total in reachable}
+    inner = [total for total in reachable if 0 < total < sum(sizes)]
+    return min(abs(total - proportions[0] * sum(sizes)) for total in inner)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=2, max_size=10),
+    test_share=st.sampled_from([0.5, 0.3, 0.1]),
+    seed=st.integers(0, 3),
+)
+def test_no_two_sets_of_whole_groups_are_nearer_to_the_sizes_asked_for(sizes, test_share, seed):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(groups)
+    y = np.random.RandomState(seed).rand(n, 2) < 0.4
+    n_test = int(np.ceil(test_share * n))
+    proportions = np.array([n - n_test, n_test]) / n
+    subset = assign(y, proportions, np.random.RandomState(seed), groups)
+    found = abs(np.sum(subset == 0) - proportions[0] * len(groups))
+    assert found == pytest.approx(nearest_of_all(sizes, proportions))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=4, max_size=10),
+    n_subsets=st.integers(3, 4),
+    seed=st.integers(0, 3),
+)
+def test_no_exchange_between_two_folds_makes_them_more_equal(sizes, n_subsets, seed):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    y = np.random.RandomState(seed).rand(len(groups), 2) < 0.4
+    subset = assign(y, np.full(n_subsets, 1 / n_subsets), np.random.RandomState(seed), groups)
+    fold = subset[np.searchsorted(groups, np.arange(len(sizes)))]
+    for a in range(n_subsets):
+        for b in range(a + 1, n_subsets):
+            both = [size for size, f in zip(sizes, fold, strict=True) if f in (a, b)]
+            assert min(np.sum(subset == a), np.sum(subset == b)) > 0
+            gap = abs(int(np.sum(subset == a)) - int(np.sum(subset == b)))
+            assert gap == pytest.approx(2 * nearest_of_all(both, [0.5]))
+
+
+def test_groups_that_single_moves_leave_uneven():
+    """Nine and twelve rows, where ten and eleven can be had by an exchange."""
+    sizes = [4, 5, 5, 7]
+    groups = np.repeat(np.arange(4), sizes)
+    y = np.ones((21, 1), dtype=int)
+    for _, test in MultiLabelStratifiedKFold(2).split(y, y, groups):
+        assert len(test) in (10, 11)
+
+
+def test_exchanging_groups_keeps_label_frequencies_where_it_can():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), rng.integers(1, 40, 60))
+    y = labels(len(groups), frequencies=FREQUENCIES[:3])
+    splits = list(MultiLabelStratifiedKFold(4).split(y, y, groups))
+    sizes = [len(test) for _, test in splits]
+    assert max(sizes) - min(sizes) <= 1
+    assert label_deviation(y, splits).abs().mean(axis=None) < 0.1
+
+
+# --- unknown labels -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cv", SPLITTERS, ids=lambda cv: type(cv).__name__)
+@pytest.mark.parametrize("dtype", ["float", "Int64"])
+def test_unknown_labels_are_spread_and_frequencies_are_those_of_the_known(cv, dtype):
+    rng = np.random.default_rng(0)
+    truth = pd.DataFrame(labels(600, frequencies=[0.5, 0.3, 0.1]), columns=["Drama", "War", "News"])
+    hidden = rng.random((600, 3)) < [0.5, 0.2, 0.1]
+    y = truth.mask(hidden).astype(dtype)
+    message = rf"^{hidden.sum()} of 1,800 labels in y are unknown \(NaN\); they are left out.$"
+    with pytest.warns(UnknownLabelWarning, match=message) as caught:
+        splits = list(cv.split(y, y))
+    assert len(caught) == 1
+    with pytest.warns(UnknownLabelWarning):
+        found = label_deviation(y, splits)
+    known = ~hidden
+    for split, (_, test) in enumerate(splits):
+        for label in range(3):
+            rows, column = known[test, label], truth.to_numpy()[:, label]
+            expected = column[test][rows].mean() / column[known[:, label]].mean() - 1
+            assert found.iloc[split, label] == pytest.approx(expected)
+    assert found.abs().mean(axis=None) < 0.03
+    shares = np.array([hidden[test].mean(axis=0) for _, test in splits])
+    assert np.abs(shares / hidden.mean(axis=0) - 1).mean() < 0.05
+
+
+def test_train_test_splits_take_unknown_labels():
+    y = pd.DataFrame(labels(100, frequencies=FREQUENCIES[:3]), columns=["a", "b", "c"])
+    y = y.mask(np.random.default_rng(0).random(y.shape) < 0.2)
+    n_unknown = int(y.isna().sum().sum())
+    with pytest.warns(UnknownLabelWarning, match=f"^{n_unknown} of 300 labels in y") as caught:
+        _, test = multilabel_train_test_split(y, random_state=0)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert test.isna().sum().sum() == pytest.approx(n_unknown / 4, abs=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it says nothing
+        train, test = stratified_holdout(y, 0.25, 0)
+    assert (len(train), len(test)) == (75, 25)
 
 
 def test_rows_without_labels_are_spread_too():
@@ -177,6 +323,20 @@ def test_searches_hand_groups_over(routing):
         assert not set(groups[train]) & set(groups[test])
 
 
+def test_a_single_repetition_is_one_round_of_folds():
+    y = labels(60, frequencies=FREQUENCIES[:3])
+    cv = RepeatedMultiLabelStratifiedKFold(3, n_repeats=1, random_state=0)
+    assert cv.get_n_splits() == len(list(cv.split(y, y))) == 3
+    assert sorted(np.concatenate([test for _, test in cv.split(y, y)])) == list(range(60))
+
+
+@pytest.mark.parametrize(("train_size", "sizes"), [(0.5, (60, 60)), (30, (30, 90))])
+def test_a_shuffle_split_tests_on_what_the_training_size_leaves(train_size, sizes):
+    y = labels(120, frequencies=FREQUENCIES[:3])
+    cv = MultiLabelStratifiedShuffleSplit(2, train_size=train_size, random_state=0)
+    assert [(len(train), len(test)) for train, test in cv.split(y, y)] == [sizes] * 2
+
+
 def test_rare_labels_are_named_once():
     y = pd.DataFrame(labels(60, frequencies=[0.5, 0.4, 0]), columns=["Drama", "N/A", "News"])
     y.loc[:1, "News"] = 1
@@ -241,7 +401,14 @@ def test_too_few_rows_or_groups_for_the_subsets():
 
 @pytest.mark.parametrize(
     ("test_size", "train_size", "expected"),
-    [(None, None, (75, 25)), (0.1, None, (90, 10)), (7, None, (93, 7)), (0.2, 0.5, (50, 20))],
+    [
+        (None, None, (75, 25)),
+        (0.1, None, (90, 10)),
+        (7, None, (93, 7)),
+        (0.2, 0.5, (50, 20)),
+        (None, 0.5, (50, 50)),
+        (None, 60, (60, 40)),
+    ],
 )
 def test_sizes_follow_scikit_learn(test_size, train_size, expected):
     y = labels(100, frequencies=FREQUENCIES[:3])

@@ -1,4 +1,4 @@
-"""The classifiers with cuts: scikit-learn's contract, and what they learn from whom."""
+"""The classifiers with thresholds: scikit-learn's contract, and what they learn from whom."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -31,9 +32,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
-from skposter import FixedThresholdsClassifier, TunedThresholdsClassifierCV
+from skposter import (
+    AveragingClassifier,
+    FixedThresholdsClassifier,
+    TunedThresholdsClassifierCV,
+)
 from skposter._labels.checks import check_labels
-from skposter.exceptions import LabelWarning
+from skposter.exceptions import LabelWarning, UnknownLabelWarning
+from skposter.metrics import get_scorer
 from skposter.model_selection import MultiLabelStratifiedKFold
 from skposter.thresholds import apply_thresholds, choose_thresholds, objective_score
 from skposter.thresholds._cross_fitting import subsets_to_hold_out
@@ -119,9 +125,9 @@ def test_thresholds_come_from_the_out_of_fold_scores(table):
     assert model.best_score_ == pytest.approx(objective_score(y, decisions, "f1_macro"))
     held_out = np.zeros_like(decisions)
     for number, (train, test) in enumerate(splitter.split(X, y)):
-        cuts = choose_thresholds(y.to_numpy()[train], scores[train])
-        np.testing.assert_allclose(model.cv_results_["thresholds"][number], cuts)
-        held_out[test] = apply_thresholds(scores[test], cuts)
+        chosen = choose_thresholds(y.to_numpy()[train], scores[train])
+        np.testing.assert_allclose(model.cv_results_["thresholds"][number], chosen)
+        held_out[test] = apply_thresholds(scores[test], chosen)
     assert model.cv_score_ == pytest.approx(objective_score(y, held_out, "f1_macro"))
     assert model.cv_score_ < model.best_score_
 
@@ -159,7 +165,7 @@ def test_a_single_split_without_refit_trains_once(counting, numbered):
         TunedThresholdsClassifierCV(counting, cv=2, refit=False).fit(X, y)
 
 
-def test_prefit_only_chooses_cuts(counting, numbered):
+def test_prefit_only_chooses_thresholds(counting, numbered):
     X, y = numbered
     counting.fit(X, y)
     model = TunedThresholdsClassifierCV(counting, cv="prefit", refit=False).fit(X, y)
@@ -181,7 +187,7 @@ def test_a_frozen_classifier_is_not_trained_again(counting, numbered):
 
 
 def test_repeated_folds_do_not_give_a_row_away(counting, numbered):
-    """The same row is held out twice; neither time may it take part in its own cuts."""
+    """The same row is held out twice; neither time may it take part in its own thresholds."""
     X, y = numbered
     cv = RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)
     model = TunedThresholdsClassifierCV(counting, cv=cv, store_cv_results=True).fit(X, y)
@@ -206,12 +212,28 @@ def test_subsets_stand_in_where_a_fold_holds_every_row():
     assert subsets_to_hold_out(labels, rows, folds) is folds
 
 
+def test_the_thresholds_of_each_fold_are_kept(counting, numbered):
+    X, y = numbered
+    model = TunedThresholdsClassifierCV(counting, cv=4, store_cv_results=True).fit(X, y)
+    assert model.fold_thresholds_.shape == (4, 2)
+    np.testing.assert_array_equal(model.fold_thresholds_, model.cv_results_["thresholds"])
+    for number, (train, _) in enumerate(MultiLabelStratifiedKFold(4).split(X, y)):
+        chosen = choose_thresholds(y[train], X[train, 1:])
+        np.testing.assert_allclose(model.fold_thresholds_[number], chosen)
+    assert len(np.unique(model.fold_thresholds_[:, 0])) > 1
+    copy = pickle.loads(pickle.dumps(TunedThresholdsClassifierCV(counting, cv=4).fit(X, y)))
+    np.testing.assert_array_equal(copy.fold_thresholds_, model.fold_thresholds_)
+    single = TunedThresholdsClassifierCV(counting, cv=0.25, refit=False, random_state=0)
+    assert single.fit(X, y).fold_thresholds_.shape == (5, 2)
+
+
 def test_one_held_out_row_has_no_cross_validated_score(counting, numbered):
     X, y = numbered
     split = [(np.arange(59), [59])]
     model = TunedThresholdsClassifierCV(counting, cv=split, store_cv_results=True).fit(X, y)
     assert np.isnan(model.cv_score_)
     assert "thresholds" not in model.cv_results_
+    assert model.fold_thresholds_.shape == (0, 2)
 
 
 def test_iterables_and_masks_of_rows_split_too(counting, numbered):
@@ -396,6 +418,9 @@ def test_mistakes_are_found_before_training(counting, numbered):
     X, y = numbered
     with pytest.raises(ValueError, match="Did you mean 'f1_macro'"):
         TunedThresholdsClassifierCV(counting, objective="f1_marco").fit(X, y)
+    for scorer in (get_scorer("skill"), sklearn.metrics.get_scorer("f1_micro")):
+        with pytest.raises(ValueError, match="cannot be called with"):
+            TunedThresholdsClassifierCV(counting, objective=scorer).fit(X, y)
     with pytest.raises(ValueError, match="The 'shrinkage' parameter"):
         TunedThresholdsClassifierCV(counting, shrinkage=-1).fit(X, y)
     with pytest.raises(ValueError, match="The 'estimator' parameter"):
@@ -422,7 +447,7 @@ def test_predicting_needs_a_fit(counting, numbered):
             model.predict(numbered[0])
 
 
-def test_cuts_can_change_after_fit(table):
+def test_thresholds_can_change_after_fit(table):
     X, y = table
     model = FixedThresholdsClassifier(NEIGHBOURS, threshold={"Comedy": 0.9}).fit(X, y)
     assert model.thresholds_.tolist() == [0.5, 0.9, 0.5]
@@ -444,6 +469,120 @@ def test_clones_pickles_and_diagrams(table):
         diagram = estimator_html_repr(model)
         assert "LogisticRegression" in diagram
         assert type(model).__name__ in diagram
+
+
+# --- unknown labels and names of labels -----------------------------------------------------------
+
+
+class TakesUnknown(Counting):
+    """Counts, and can be trained on labels some of which are NaN."""
+
+    takes_unknown_labels = True
+
+
+@pytest.fixture
+def hidden(numbered):
+    """The rows of `numbered`, and its labels with a third of them hidden."""
+    X, y = numbered
+    names = ["Drama", "Comedy"]
+    y = pd.DataFrame(y, columns=names).mask(np.random.default_rng(0).random(y.shape) < 0.3)
+    return X, y
+
+
+@pytest.mark.parametrize("dtype", ["float", "Int64", object])
+def test_unknown_labels_are_left_out_of_thresholds_and_scores(dtype, hidden):
+    X, y = hidden
+    given = y.astype(dtype)
+    n_unknown = int(y.isna().sum().sum())
+    message = rf"^{n_unknown} of 120 labels in y are unknown \(NaN\); they are left out.$"
+    for objective in ("f1_macro", "f1_micro", "f1_samples", "hamming", "cardinality"):
+        model = TunedThresholdsClassifierCV(TakesUnknown(), objective=objective, cv=3)
+        with pytest.warns(UnknownLabelWarning, match=message) as caught:
+            model.fit(X, given)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        np.testing.assert_array_equal(model.estimator_.y_, y)  # NaN, and floats
+        with pytest.warns(UnknownLabelWarning):
+            expected = choose_thresholds(y, X[:, 1:], objective=objective)
+        np.testing.assert_allclose(model.thresholds_, expected)
+        with pytest.warns(UnknownLabelWarning):
+            best = objective_score(y, model.predict(X), objective)
+        assert model.best_score_ == pytest.approx(best)
+
+
+def test_unknown_labels_are_refused_at_once_where_the_classifier_cannot_take_them(counting, hidden):
+    X, y = hidden
+    row, column = np.argwhere(y.isna().to_numpy())[0]
+    place = f"the first in row {row}, label {y.columns[column]!r}, and Counting cannot be trained"
+    for model in (
+        TunedThresholdsClassifierCV(make_pipeline(StandardScaler(), counting)),
+        FixedThresholdsClassifier(counting),
+        AveragingClassifier(counting),
+    ):
+        with pytest.raises(ValueError, match=place) as caught:
+            model.fit(X, y)
+        assert "Fill them in" in str(caught.value)
+        assert "cv='prefit'" in str(caught.value)
+    assert Counting.fits == 0
+    wrong = y.copy()
+    wrong.iloc[1, 0] = 2
+    with pytest.raises(ValueError, match=r"y holds 2\.0 in row 1, label 'Drama', not 0 or 1"):
+        FixedThresholdsClassifier(TakesUnknown()).fit(X, wrong)
+
+
+def test_a_fitted_classifier_needs_no_training_on_unknown_labels(counting, hidden, numbered):
+    X, y = hidden
+    counting.fit(*numbered)
+    model = TunedThresholdsClassifierCV(counting, cv="prefit", refit=False)
+    with pytest.warns(UnknownLabelWarning):
+        model.fit(X, y)
+    with pytest.warns(UnknownLabelWarning):
+        np.testing.assert_allclose(model.thresholds_, choose_thresholds(y, X[:, 1:]))
+    fixed = FixedThresholdsClassifier(FrozenEstimator(counting)).fit(X, y)
+    assert fixed.label_names_.tolist() == ["Drama", "Comedy"]
+
+
+def test_fixed_and_averaged_classifiers_hand_unknown_labels_on(hidden):
+    X, y = hidden
+    fixed = FixedThresholdsClassifier(make_pipeline(FunctionTransformer(), TakesUnknown()))
+    np.testing.assert_array_equal(fixed.fit(X, y).estimator_[-1].y_, y)
+    averaged = AveragingClassifier(TakesUnknown(), 2).fit(X, y)
+    np.testing.assert_array_equal(averaged.estimators_[1].y_, y)
+
+
+def test_accuracy_compares_names_of_labels(table):
+    X, y = table
+    for model in (
+        FixedThresholdsClassifier(NEIGHBOURS, threshold=0.4),
+        TunedThresholdsClassifierCV(NEIGHBOURS, cv=2),
+        AveragingClassifier(NEIGHBOURS, 2),
+    ):
+        score = model.fit(X, y).score(X, y)
+        assert score == pytest.approx((model.predict(X) == y).all(axis=1).mean())
+        assert model.score(X, y[["Drama", "Action", "Comedy"]]) == score
+        assert model.score(X, y.to_numpy()) == score
+        weight = np.arange(len(y))
+        right = (model.predict(X) == y).all(axis=1)
+        assert model.score(X, y, weight) == pytest.approx(np.average(right, weights=weight))
+        with pytest.raises(ValueError, match="'War' is not one of them"):
+            model.score(X, y.rename(columns={"Drama": "War"}))
+        with pytest.raises(ValueError, match="y has 2 columns, expected 3: the labels are"):
+            model.score(X, y.to_numpy()[:, :2])
+        with pytest.raises(NotFittedError):
+            clone(model).score(X, y)
+
+
+def test_what_is_known_of_the_columns_of_x_is_taken_over(table):
+    X, y = table
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(6)])
+    for model in (
+        FixedThresholdsClassifier(NEIGHBOURS),
+        TunedThresholdsClassifierCV(NEIGHBOURS, cv=2),
+        AveragingClassifier(NEIGHBOURS, 2),
+    ):
+        assert model.fit(frame, y).n_features_in_ == 6
+        assert model.feature_names_in_.tolist() == frame.columns.tolist()
+        assert not hasattr(clone(model).fit(X, y), "feature_names_in_")
 
 
 def test_tags_tell_what_is_inside():

@@ -143,7 +143,7 @@ def check_labels(y, argument="y", *, unknown=False, label_names=None, min_labels
         raise ValueError(f"{argument} is empty, its shape is {array.shape}. {expected}")
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {argument} has dtype {array.dtype}.")
-    names = _names(y, array.shape[1], label_names)
+    names = _names(y, array.shape[1], label_names, argument)
     if array.dtype == bool:
         return Labels(array.copy(), None, names)
     numbers, missing = _numbers(array)
@@ -211,7 +211,7 @@ def check_finite_scores(y_score, shape=None, *, label_names=None, argument="y_sc
         raise ValueError(f"{argument} has shape {array.shape}, expected {expected}.")
     if array.dtype.kind == "c":
         raise ValueError(f"{argument} must hold numbers, got dtype {array.dtype}.")
-    names = _names(y_score, array.shape[1], label_names)
+    names = _names(y_score, array.shape[1], label_names, argument)
     given = array
     if array.dtype.kind not in "buif":
         array, missing = _numbers(array)
@@ -240,7 +240,7 @@ def check_probabilities(y_score, shape=None, *, label_names=None, argument="y_sc
     outside = (array < 0) | (array > 1)
     if outside.any():
         row, column = np.argwhere(outside)[0]
-        names = _names(y_score, array.shape[1], label_names)
+        names = _names(y_score, array.shape[1], label_names, argument)
         raise ValueError(
             f"{argument} must hold probabilities in [0, 1], got {array[row, column]} in "
             f"{place_of(y_score, row, column, names)}. Scores on another scale need "
@@ -249,9 +249,15 @@ def check_probabilities(y_score, shape=None, *, label_names=None, argument="y_sc
     return array
 
 
-def _names(y, n_labels, label_names):
-    known = None if label_names is None or are_numbers(label_names) else label_names
-    return find_label_names(y, n_labels, known)
+def _names(y, n_labels, label_names, argument):
+    if label_names is None or are_numbers(label_names):
+        return find_label_names(y, n_labels)
+    names = list(label_names)
+    if len(names) != n_labels:
+        raise ValueError(
+            f"{argument} has {n_labels} columns, expected {len(names)}: the labels are {names}."
+        )
+    return names
 
 
 def _as_array(values):

@@ -210,7 +210,7 @@ class _Assignment:
         total = int(sizes.sum()) // step
         excess = self.held() - self.share
         gap = excess[a] - excess[b]  # moving d rows from a to b makes it gap - 2 d
-        if abs(gap) <= step or len(units) < 3 or len(units) * total > _LARGEST_EXCHANGE:
+        if abs(gap) <= step or len(units) < 2 or len(units) * total > _LARGEST_EXCHANGE:
             return False
         cost = np.where(is_in_a, self.cost(units, b), self.cost(units, a))
         cheapest, came_in = _cheapest_sets(sizes // step, is_in_a, cost, total)
