@@ -69,7 +69,7 @@ class PixelOptions:
 
 def pixel_settings(options):
     """Return a text that changes with all that decides pixels beside the image: options, Pillow."""
-    switches = [ImageFile.LOAD_TRUNCATED_IMAGES]
+    switches: list[int] = [ImageFile.LOAD_TRUNCATED_IMAGES]
     for module, name in (
         ("GifImagePlugin", "LOADING_STRATEGY"),
         ("TiffImagePlugin", "READ_LIBTIFF"),
