@@ -470,7 +470,7 @@ def read_only(cache_dir, monkeypatch):
         monkeypatch.setattr(
             os, "access", lambda path, mode: not str(path).startswith(under) and real(path, mode)
         )
-        monkeypatch.setattr(_pixel_cache, "FileLock", no_lock)
+        monkeypatch.setattr(_pixel_cache.FileLock, "acquire", no_lock)
         monkeypatch.setattr(_pixel_cache.PixelCache, "_append_to", denied)
         monkeypatch.setattr(Path, "write_text", denied)
         monkeypatch.setattr(os, "utime", denied)

@@ -190,6 +190,7 @@ class PixelCache:
         self._records_seen: dict[str, int] = {}
         self._touched: dict[str, float] = {}
         self._mutex = threading.Lock()
+        self._lock = FileLock(directory / "skposter.lock")
         self.refresh()
 
     def __contains__(self, key):
@@ -323,11 +324,10 @@ class PixelCache:
 
     def _is_alone(self, stack, keys):
         """Enter the lock into `stack`; return False if it could not be had or is not needed."""
-        lock = FileLock(self.directory / "skposter.lock")
         deadline = time.monotonic() + _LOCK_PATIENCE_S
         while True:
             try:
-                stack.enter_context(lock.acquire(timeout=0))
+                stack.enter_context(self._lock.acquire(timeout=0))
             except Timeout:
                 progress = self.refresh()
                 if all(key in self._where for key in keys):

@@ -69,13 +69,13 @@ class PixelOptions:
 
 def pixel_settings(options):
     """Return a text that changes with all that decides pixels beside the image: options, Pillow."""
-    switches: list = [ImageFile.LOAD_TRUNCATED_IMAGES]
+    switches: list[int] = [ImageFile.LOAD_TRUNCATED_IMAGES]
     for module, name in (
         ("GifImagePlugin", "LOADING_STRATEGY"),
         ("TiffImagePlugin", "READ_LIBTIFF"),
     ):
-        # Nobody has changed what is not yet imported; both begin with zero, or false.
-        switches.append(getattr(sys.modules.get(f"PIL.{module}"), name, False))
+        # Nobody has changed what is not yet imported; both begin with zero.
+        switches.append(getattr(sys.modules.get(f"PIL.{module}"), name, 0))
     return f"{options}\nPillow {PIL.__version__} {_codecs()}, switches {[*map(int, switches)]}\n"
 
 
