@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+INTERRUPTED = 130
+
 
 def main():
     """Run the command with the arguments of the process; return its exit status."""
@@ -13,12 +15,15 @@ def main():
     signal.signal(signal.SIGINT, _leave)
     from skposter.commands import main
 
-    return main()
+    status = main()
+    if status == INTERRUPTED:
+        os._exit(status)  # what TensorFlow had begun would not be taken down without a word
+    return status
 
 
 def _leave(signum, frame):
     os.write(2, b"skposter: interrupted\n")
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training that was killed goes on where it was, to the same result; a stale file never counts."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import skposter
-from skposter._files.durable import write_durably
 from skposter._training.checkpoints import Checkpoint, Progressed
 from skposter.memory import clear_memory, list_memory
 from skposter.networks import SmallCNN
@@ -260,31 +260,43 @@ def test_a_search_with_memory_goes_on(tiny_classifier, colour_images, tmp_path, 
     np.testing.assert_array_equal(search.predict_proba(X), plain.predict_proba(X))
 
 
-def test_a_file_is_replaced_as_a_whole(tmp_path):
-    path = tmp_path / "file"
-    write_durably(path, lambda file: file.write(b"first"))
-    path.chmod(0o640)
+class Lost(Checkpoint):
+    """Whose folder becomes a file after one epoch."""
 
-    def half(file):
-        file.write(b"sec")
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        write_durably(path, half)
-    assert path.read_bytes() == b"first"
-    write_durably(path, lambda file: file.write(b"second"))
-    assert path.read_bytes() == b"second"
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == ["file"]
+    def write(self, progressed):
+        super().write(progressed)
+        folder = os.path.dirname(self.path)
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+            with open(folder, "w"):
+                pass
 
 
-def test_what_killed_processes_left_is_removed(tmp_path):
-    old, new = tmp_path / ".file.0.partial", tmp_path / ".file.1.partial"
-    for left in (old, new):
-        left.touch()
-    os.utime(old, (0, 0))
-    write_durably(tmp_path / "file", lambda file: None)
-    assert sorted(os.listdir(tmp_path)) == [".file.1.partial", "file"]
+def test_a_training_outlives_the_folder_of_its_checkpoints(
+    tiny_classifier, colour_images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("skposter._training.keras_fit.Checkpoint", Lost)
+    expected = tiny_classifier(epochs=4).fit(*colour_images).predict_proba(colour_images[0])
+    classifier = tiny_classifier(epochs=4, checkpoint_dir=tmp_path / "checkpoints")
+    with pytest.warns(UserWarning, match="cannot be written .*Training goes on") as told:
+        classifier.fit(*colour_images)
+    assert len(told) == 1
+    np.testing.assert_array_equal(classifier.predict_proba(colour_images[0]), expected)
+    assert (tmp_path / "checkpoints").is_file()
+    with pytest.warns(UserWarning, match="cannot be (read|written)"):
+        classifier.fit(*colour_images)  # from the beginning on, into a file
+    np.testing.assert_array_equal(classifier.predict_proba(colour_images[0]), expected)
+
+
+def test_arrays_of_a_checkpoint_have_numbers_and_no_order(tmp_path):
+    variables = [np.full(2, i, np.float32) for i in range(12)]  # as text, 10 comes before 2
+    written = Progressed(variables, [np.float32(1)], {"loss": [0.5]}, best_weights=variables[::-1])
+    Checkpoint(tmp_path / "new" / "folder", "digest").write(written)
+    read = Checkpoint(tmp_path / "new" / "folder", "digest").read()
+    assert [array.tolist() for array in read.variables] == [array.tolist() for array in variables]
+    assert read.best_weights[0].tolist() == [11, 11]
+    assert read.epochs == 1
+    assert Checkpoint(tmp_path, "another").read() is None
 
 
 def test_killed_for_real_nothing_is_lost_or_torn(tmp_path, colour_images):

@@ -1,10 +1,14 @@
 """skposter.save and skposter.load: what they cover, and what goes round unchanged."""
 
+import copy
+import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,9 +24,13 @@ from sklearn.preprocessing import StandardScaler
 import skposter
 from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
 from skposter._estimators.versions import library_versions
+from skposter._files.json_values import as_json, as_python
+from skposter._keras.tensorflow import keras
 from skposter.averaging import AveragingClassifier
 from skposter.exceptions import ArtifactError
-from skposter.persistence import read_card
+from skposter.losses import AsymmetricLoss
+from skposter.persistence import model_card, read_card
+from skposter.persistence._keras_objects import restore_keras_object
 
 PREDICT = """
 import sys
@@ -270,3 +278,165 @@ def test_names_of_labels_stay_text_in_the_card(tmp_path, tiny_classifier, colour
     assert "<script>" not in text
     assert "a&#124;b" in text
     assert "--- ---" in text
+
+
+def keras_objects():
+    losses, optimizers = keras.losses, keras.optimizers
+    schedules = optimizers.schedules
+    return {
+        "loss": [
+            losses.BinaryFocalCrossentropy(gamma=3.0, name="mine"),
+            losses.Dice(axis=0),
+            losses.binary_crossentropy,
+            AsymmetricLoss(gamma_negative=2.0),
+        ],
+        "optimizer": [
+            optimizers.Adam(0.01, clipnorm=1.0),
+            optimizers.SGD(schedules.CosineDecay(0.1, 100), momentum=0.9),
+            optimizers.LossScaleOptimizer(optimizers.AdamW(schedules.PolynomialDecay(0.1, 9))),
+        ],
+    }
+
+
+def test_losses_and_optimizers_of_keras_go_round(tmp_path, fitted_classifier):
+    def description(value):
+        config = value if not hasattr(value, "get_config") else value.get_config()
+        return type(value), str(config).replace("_1", "")  # Keras numbers the names of optimizers
+
+    for name, values in keras_objects().items():
+        for value in values:
+            model = copy.deepcopy(fitted_classifier).set_params(**{name: value})
+            loaded = getattr(skposter.load(_saved(model, tmp_path)), name)
+            found, expected = description(loaded), description(value)
+            assert found[0] is expected[0]
+            assert re.sub(r"'name': 'adam\w*'|_\d", "", found[1]) == re.sub(
+                r"'name': 'adam\w*'|_\d", "", expected[1]
+            )
+
+
+class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1
+
+    def get_config(self):
+        return {}
+
+
+def test_classes_of_ones_own_are_no_objects_of_keras(tmp_path, fitted_classifier):
+    class Own(keras.losses.BinaryCrossentropy):
+        pass
+
+    for params, message in [
+        ({"loss": Own()}, "loss is .*Own, code of your own"),
+        ({"optimizer": keras.optimizers.SGD(OwnSchedule())}, "learning_rate is .*code of your own"),
+    ]:
+        model = copy.deepcopy(fitted_classifier).set_params(**params)
+        with pytest.raises(ArtifactError, match=message):
+            skposter.save(model, tmp_path / "model.skposter")
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"class": "os.system", "arguments": {}}, "'os.system' is no class"),
+        ({"class": "keras.losses.Loss", "arguments": {}}, "is no class"),
+        ({"class": "keras.losses.deserialize", "arguments": {}}, "is no class"),
+        ({"class": "keras.losses.binary_crossentropy", "arguments": {}}, "is no class"),
+        ({"class": "keras.losses.Huber", "arguments": {"config": 1}}, "no argument 'config'"),
+        ({"class": "keras.losses.Huber", "arguments": {"reduction": 3}}, "refuses its arguments"),
+        ({"class": "keras.losses.Huber", "arguments": {"delta": {}}}, "expected"),
+        ({"class": "keras.losses.Huber"}, "expected .'arguments', 'class'"),
+        ({"function": "keras.losses.deserialize"}, "is no function"),
+        ({"function": "keras.losses.Huber"}, "is no function"),
+        ({"function": ["os.system"]}, "is no function"),
+    ],
+)
+def test_a_file_names_only_what_is_known(node, message):
+    with pytest.raises(ArtifactError, match=message):
+        restore_keras_object(node, "loss")
+
+
+def test_objects_within_objects_end():
+    node = {"class": "keras.optimizers.Adam", "arguments": {}}
+    for _ in range(5):
+        inner = {"inner_optimizer": node}
+        node = {"class": "keras.optimizers.LossScaleOptimizer", "arguments": inner}
+    with pytest.raises(ArtifactError, match="is no class that a file may name"):
+        restore_keras_object(node, "optimizer")
+
+
+def test_parameters_as_people_write_them_go_round(tmp_path, fitted_classifier, tiny_classifier):
+    X, y = np.zeros((20, 16, 16, 3), np.uint8), np.tile([[0, 1], [1, 0]], (10, 1))
+    numbered = tiny_classifier(epochs=1, validation_fraction=0).fit(X, y)
+    for params in (
+        {"threshold": {0: 0.3}},
+        {"threshold": {np.int64(1): np.float32(0.25)}},
+        {"threshold": np.array([0.25, 0.75])},
+        {"threshold": np.float64(0.3), "min_labels": np.int64(1)},
+        {"class_weight": {0: 2.0, 1: 1.0}},
+        {"random_state": np.int64(3)},
+    ):
+        model = copy.deepcopy(numbered).set_params(**params)
+        loaded = skposter.load(_saved(model, tmp_path))
+        np.testing.assert_array_equal(loaded.thresholds_, model.thresholds_)
+        for name, value in params.items():
+            found = getattr(loaded, name)
+            if isinstance(value, dict):
+                assert found == {int(key): float(item) for key, item in value.items()}
+                assert {type(key) for key in found} == {int}
+            else:
+                np.testing.assert_array_equal(found, value)
+    wrapped = FixedThresholdsClassifier(FrozenEstimator(numbered), {1: 0.9}).fit(X, y)
+    loaded = skposter.load(_saved(wrapped, tmp_path))
+    assert loaded.thresholds_.tolist() == [0.5, 0.9]
+    named = copy.deepcopy(fitted_classifier).set_params(threshold={"green": 0.125, "__items__": 1})
+    path = tmp_path / "refused.skposter"
+    with pytest.raises(ValueError, match="__items__"):
+        skposter.save(named, path)
+
+
+def test_values_go_round_as_json():
+    deep = {"a": [{"b": [{"c": [1]}]}]}
+    for value, back in [
+        (Path("a") / "b", os.path.join("a", "b")),
+        ({0: [1, (2, 3)], -5: None}, {0: (1, (2, 3)), -5: None}),
+        ({"__items__": 1, "b": 2}, {"__items__": 1, "b": 2}),
+        ({0: 1, "0": 2}, {0: 1, "0": 2}),
+        (np.array([[1, 2]], np.uint8), ((1, 2),)),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (2**63 - 1, 2**63 - 1),
+        (deep, {"a": ({"b": ({"c": (1,)},)},)}),
+    ]:
+        written = json.loads(json.dumps(as_json(value, "x")))
+        assert as_python(written, "x") == back
+    for value, message in [
+        (2**63, "x is 9223372036854775808 .int"),
+        (float("inf"), "x is inf"),
+        ([1, float("nan")], r"x\[1\] is nan"),
+        ({0.5: 1}, "x is {0.5: 1}"),
+        ({(1,): 1}, "mappings of texts or whole numbers only"),
+        ({True: 1}, "x is {True: 1}"),
+        ({"a": object()}, r"x\['a'\] is <object"),
+        ("\ud800", "UTF-8 cannot hold"),
+        ({"a": [{"b": [{"c": [[1]]}]}]}, "nested more than 6 deep"),
+    ]:
+        with pytest.raises(ArtifactError, match=message):
+            as_json(value, "x")
+    for value, message in [
+        ("x" * 10_001, "a text of 10001 characters"),
+        ({"x" * 10_001: 1}, "a text of 10001 characters"),
+        (json.loads("[" * 8 + "]" * 8), "nested more than 6 deep"),
+    ]:
+        with pytest.raises(ArtifactError, match=message):
+            as_python(value, "x")
+
+
+def test_the_card_names_its_file(tmp_path, fitted_classifier):
+    name = 'my "best" model \N{SNOWMAN}.skposter'
+    skposter.save(fitted_classifier, tmp_path / name)
+    card = read_card(tmp_path / name)
+    (line,) = [line for line in card.splitlines() if "skposter.load(" in line]
+    namespace = {"load": lambda path: path}
+    assert eval(line.partition("skposter.")[2], namespace) == name
+    assert 'joblib.load("m.joblib")' in model_card(fitted_classifier, file_name="m.joblib")

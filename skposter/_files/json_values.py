@@ -133,16 +133,18 @@ def as_json(value, where, depth=0):
     if isinstance(value, (list, tuple)):
         return [as_json(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, Mapping):
-        pairs = [
-            (as_json(key, where, _MAX_DEPTH), as_json(item, f"{where}[{key!r}]", depth + 1))
-            for key, item in value.items()
-        ]
-        if all(isinstance(key, str) and key != _PAIRS for key, _ in pairs):
-            return dict(pairs)
-        return {_PAIRS: [list(pair) for pair in pairs]}
+        keys = [key.item() if isinstance(key, np.generic) else key for key in value]
+        if all(type(key) in (str, int) for key in keys):
+            pairs = [
+                [as_json(key, where), as_json(item, f"{where}[{key!r}]", depth + 1)]
+                for key, item in zip(keys, value.values(), strict=True)
+            ]
+            plain = all(isinstance(key, str) and key != _PAIRS for key in keys)
+            return dict(pairs) if plain else {_PAIRS: pairs}
     raise ArtifactError(
         f"{where} is {brief(value)} ({type(value).__name__}), and a file without code in it "
-        "holds finite numbers, texts, lists and mappings only. Use joblib.dump for this model."
+        "holds finite numbers, texts, lists, and mappings of texts or whole numbers only. Use "
+        "joblib.dump for this model."
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from skposter._estimators.user_warnings import warn_user
-from skposter._files.durable import write_durably
+from skposter._files.durable import patiently, write_durably
 from skposter._files.json_values import parse_json
 from skposter._files.safetensors import pack_arrays, unpack_arrays
 from skposter._keras.tensorflow import keras
@@ -80,7 +80,7 @@ class Checkpoint:
     def read(self):
         """Return what was written, or None; a damaged file is as good as none, with a warning."""
         try:
-            with open(self.path, "rb") as file:
+            with patiently(open, self.path, "rb") as file:
                 digest, data = file.read(32), file.read()
         except FileNotFoundError:
             return None

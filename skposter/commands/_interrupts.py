@@ -41,29 +41,8 @@ def done():
     _set(signal.SIG_IGN)
 
 
-@contextlib.contextmanager
-def raising():
-    """Let Ctrl-C be a KeyboardInterrupt."""
-    before = _set(signal.default_int_handler)
-    hook = sys.unraisablehook
-
-    def again(unraisable):
-        # Raised in a destructor, where Python would print it and go on.
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            threading.Timer(0.05, interrupt_main).start()
-        else:
-            hook(unraisable)
-
-    sys.unraisablehook = again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        _set(before)
-
-
-class Held:
-    """Whether Ctrl-C was pressed meanwhile.
+class CtrlC:
+    """Whether it was pressed.
 
     Attributes
     ----------
@@ -74,16 +53,48 @@ class Held:
 
 
 @contextlib.contextmanager
+def raising():
+    """Let Ctrl-C be a KeyboardInterrupt; yields a `CtrlC`.
+
+    Other people's code swallows it, and goes on to an error of its own, which counts as it.
+    """
+    ctrl_c = CtrlC()
+
+    def interrupt(signum, frame):
+        ctrl_c.pressed = True
+        raise KeyboardInterrupt
+
+    def again(unraisable):
+        # Raised in a destructor, where Python would print it and go on.
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(0.05, interrupt_main).start()
+        else:
+            hook(unraisable)
+
+    before, hook = _set(interrupt), sys.unraisablehook
+    sys.unraisablehook = again
+    try:
+        yield ctrl_c
+    except Exception as error:
+        if ctrl_c.pressed:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        sys.unraisablehook = hook
+        _set(before)
+
+
+@contextlib.contextmanager
 def held():
-    """Let Ctrl-C be noted, and change nothing."""
-    noted = Held()
+    """Let Ctrl-C be noted, and change nothing; yields a `CtrlC`."""
+    ctrl_c = CtrlC()
 
     def note(signum, frame):
-        noted.pressed = True
+        ctrl_c.pressed = True
 
     before = _set(note)
     try:
-        yield noted
+        yield ctrl_c
     finally:
         _set(before)
 

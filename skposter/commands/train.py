@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from contextlib import ExitStack
 
 from skposter.commands._data import (
     add_data_arguments,
@@ -163,19 +162,18 @@ def fit_and_save(pipeline, data, split, path):
     KeyboardInterrupt
         If nothing had been learned by then.
     """
-    with raising(), ExitStack() as afterwards:
-        interrupted = False
+    interrupted = False
+    with held() as late:  # in force once `raising` is over
         try:
-            fit(pipeline, data, split)
-            ctrl_c = afterwards.enter_context(held())
+            with raising():
+                fit(pipeline, data, split)
         except KeyboardInterrupt:
-            ctrl_c = afterwards.enter_context(held())
             if not getattr(pipeline[-1], "n_iter_", 0):
                 raise
             interrupted = True
         set_verbose(pipeline, 0)
         path = save_somewhere(pipeline, path)
-        return path, interrupted or ctrl_c.pressed
+    return path, interrupted or late.pressed
 
 
 def check_arguments(args):
