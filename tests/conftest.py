@@ -87,6 +87,15 @@ def fitted_classifier(tiny_classifier, colour_images, colour_labels):
 
 
 @pytest.fixture
+def plt():
+    """``matplotlib.pyplot``; its figures are closed in the end."""
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+@pytest.fixture
 def run_python(tmp_path):
     """A function that runs a script in a fresh Python process and returns what it printed.
 

@@ -102,7 +102,7 @@ MAY_IMPORT = {
     "networks": {"_estimators", "_keras"},
     "metrics": {"_estimators", "_labels", "exceptions"},
     "thresholds": {"_estimators", "_labels", "exceptions", "model_selection"},
-    "display": {"_estimators", "_labels", "images"},
+    "display": {"_estimators", "_labels", "images", "thresholds"},
     "_training": {
         "memory",
         "_estimators",
