@@ -55,6 +55,7 @@ __all__ = [
     "display",
     "exceptions",
     "images",
+    "inspection",
     "losses",
     "memory",
     "metrics",

@@ -68,7 +68,7 @@ def test_public_modules_other_than_the_classifier_do_not_load_tensorflow(run_pyt
         import skposter
         from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
 
-        from skposter import datasets, display, exceptions, memory, metrics
+        from skposter import datasets, display, exceptions, inspection, memory, metrics
         from skposter import model_selection, thresholds
         loaded = [name for name in ("tensorflow", "keras", "scikeras") if name in sys.modules]
         assert not loaded, loaded
@@ -103,6 +103,7 @@ MAY_IMPORT = {
     "metrics": {"_estimators", "_labels", "exceptions"},
     "thresholds": {"_estimators", "_labels", "exceptions", "model_selection"},
     "display": {"_estimators", "_labels", "images", "thresholds"},
+    "inspection": {"_estimators", "_keras", "_labels", "display", "images", "thresholds"},
     "_training": {
         "memory",
         "_estimators",

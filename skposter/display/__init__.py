@@ -21,6 +21,7 @@ from skposter.display._confusion import LabelConfusionDisplay, label_confusion
 from skposter.display._cooccurrence import LabelCooccurrenceDisplay
 from skposter.display._facts import (  # noqa: F401, for inspection and the report
     KnownLabels,
+    chosen_labels,
     find_attribute,
     known_labels,
     label_names_of,
