@@ -8,7 +8,7 @@ scikit-learn's manner. Only the gradients of :func:`explain` need TensorFlow.
 from __future__ import annotations
 
 from skposter.inspection._displays import ExplanationDisplay, LabelIssuesDisplay
-from skposter.inspection._explain import explain
+from skposter.inspection._explain import explain, explain_each  # noqa: F401, for the report
 from skposter.inspection._explanation import Explanation
 from skposter.inspection._label_issues import label_issues
 

@@ -18,7 +18,7 @@ from skposter.inspection._members import members_of
 from skposter.inspection._occlusion import occlusion_maps
 from skposter.thresholds import apply_thresholds
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_each"]
 
 _METHODS = ("gradcam", "hirescam", "layercam", "occlusion")
 _BATCH = 16
@@ -103,15 +103,47 @@ def explain(model, X, labels=None, *, method="hirescam", layer=None, label_names
     >>> heat.shape, bool(heat[:10, 10:].sum() > 0.7 * heat.sum())
     ((20, 20), True)
     """
+    names = label_names_of(model, None, label_names)
+    always = None if labels is None else chosen_labels(labels, names)
+    if always is not None and not always:
+        raise ValueError("labels is empty: pass names, or None for those that are predicted.")
+
+    def wanted(probabilities, start):
+        return _predicted(model, probabilities) if always is None else [always] * len(probabilities)
+
+    return _explained(model, X, wanted, names, method, layer, verbose)
+
+
+def explain_each(model, X, labels, *, method="hirescam", label_names=None, verbose=0):
+    """Do what :func:`explain` does, for labels of their own of each image.
+
+    Parameters
+    ----------
+    model, X, method, label_names, verbose
+        As in :func:`explain`.
+    labels : sequence of sequence of str
+        At least one label of each image.
+
+    Returns
+    -------
+    explanations : list of Explanation
+    """
+    names = label_names_of(model, None, label_names)
+    positions = [chosen_labels(each, names) for each in labels]
+
+    def wanted(probabilities, start):
+        return positions[start : start + len(probabilities)]
+
+    return _explained(model, X, wanted, names, method, None, verbose)
+
+
+def _explained(model, X, wanted, names, method, layer, verbose):
+    """Return the explanations; `wanted` says which labels of the images of a batch to explain."""
     if method not in _METHODS:
         raise ValueError(f"method is one of {', '.join(_METHODS)}; got {method!r}.")
     if method == "occlusion" and layer is not None:
         raise ValueError("layer is for the gradients; occlusion looks into no network.")
     n_samples = len(X)
-    names = label_names_of(model, None, label_names)
-    always = None if labels is None else chosen_labels(labels, names)
-    if always is not None and not always:
-        raise ValueError("labels is empty: pass names, or None for those that are predicted.")
     mappers = [_mapper(member, method, layer, len(names)) for member in members_of(model)]
     explanations = []
     with tqdm(total=n_samples, desc="Explaining", unit="image", disable=not verbose) as bar:
@@ -119,15 +151,15 @@ def explain(model, X, labels=None, *, method="hirescam", layer=None, label_names
             rows = np.arange(start, min(start + _BATCH, n_samples))
             batch = _safe_indexing(X, rows)
             probabilities = label_scores(model, batch, len(names))
-            wanted = _wanted(model, probabilities, always)
-            found = [mapper(batch, wanted) for mapper in mappers]
+            labels = wanted(probabilities, start)
+            found = [mapper(batch, labels) for mapper in mappers]
             for i, source in enumerate(as_sources(batch)):
                 maps, placement = _averaged([(maps[i], place(source)) for maps, place in found])
                 explanations.append(
                     Explanation(
                         source,
-                        [names[j] for j in wanted[i]],
-                        probabilities[i, wanted[i]],
+                        [names[j] for j in labels[i]],
+                        probabilities[i, labels[i]],
                         maps,
                         placement,
                     )
@@ -136,10 +168,8 @@ def explain(model, X, labels=None, *, method="hirescam", layer=None, label_names
     return explanations
 
 
-def _wanted(model, probabilities, always):
-    """Return the labels of each image to explain, likeliest first unless they were named."""
-    if always is not None:
-        return [always] * len(probabilities)
+def _predicted(model, probabilities):
+    """Return the labels that are predicted for each image, or its likeliest, likeliest first."""
     thresholds = find_attribute(model, "thresholds_")
     decided = apply_thresholds(
         probabilities,

@@ -13,11 +13,11 @@ __all__ = ["Explanation", "heat_colours"]
 # From nothing over red to yellow: (position, red, green, blue, opacity).
 _COLOURS = np.array(
     [
-        (0.0, 90, 0, 60, 0.0),
-        (0.25, 160, 10, 60, 0.18),
-        (0.5, 225, 60, 30, 0.5),
-        (0.75, 250, 150, 20, 0.68),
-        (1.0, 255, 240, 110, 0.8),
+        (0.0, 110, 0, 110, 0.0),
+        (0.25, 170, 10, 110, 0.3),
+        (0.5, 230, 50, 60, 0.6),
+        (0.75, 250, 140, 20, 0.75),
+        (1.0, 255, 240, 100, 0.85),
     ]
 )
 
@@ -80,7 +80,7 @@ class Explanation:
         return self.placement.to_image(self.maps[self._position(label)], size)
 
     def overlay(self, label=None, *, width=330):
-        """Return the image with the heat map of a label over it.
+        """Return the image in grey with the heat map of a label over it.
 
         Parameters
         ----------
@@ -94,7 +94,9 @@ class Explanation:
         picture : PIL.Image.Image
             RGB.
         """
-        picture = Image.fromarray(load_shown([self.source], width=width)[0]).convert("RGBA")
+        # In grey, so that the heat is the only colour.
+        picture = Image.fromarray(load_shown([self.source], width=width)[0]).convert("L")
+        picture = picture.convert("RGBA")
         heat = self.heat_map(label, size=(picture.height, picture.width))
         picture.alpha_composite(Image.fromarray(heat_colours(heat)))
         return picture.convert("RGB")
