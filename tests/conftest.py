@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from browser_pages import browser, opened  # noqa: F401, fixtures
 
 mpl.use("Agg")
 

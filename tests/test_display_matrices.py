@@ -76,12 +76,12 @@ def test_the_confusion_is_shown_in_percent_of_rows_or_columns(plt):
     y = pd.DataFrame(indicator("a", "a", "b", "b"), columns=["a", "b", "$c$"])
     predicted = indicator("a", "", "a", "b")
     display = LabelConfusionDisplay.from_predictions(y, predicted)
-    shown = display.im_.get_array().filled(np.nan)
+    shown = display.im_.get_array().filled(0)
     np.testing.assert_array_equal(shown[0], [50, 0, 0, 50])
     by_column = LabelConfusionDisplay.from_predictions(y, predicted, normalize="pred")
-    np.testing.assert_array_equal(by_column.im_.get_array().filled(np.nan)[:, 0], [50, 50, 0, 0])
+    np.testing.assert_array_equal(by_column.im_.get_array().filled(0)[:, 0], [50, 50, 0, 0])
     counts = LabelConfusionDisplay.from_predictions(y, predicted, normalize=None)
-    np.testing.assert_array_equal(counts.im_.get_array(), display.confusion)
+    np.testing.assert_array_equal(counts.im_.get_array().filled(0), display.confusion)
     texts = [text.get_text() for text in counts.text_]
     assert texts == ["1", "1", "1", "1"]
     names = [tick.get_text() for tick in display.ax_.get_xticklabels()]
@@ -107,11 +107,20 @@ def test_matrices_of_an_estimator(plt):
 def test_cooccurrence_is_a_share_of_the_images_with_the_label(plt):
     y = indicator("ab", "a", "a", "c")
     display = LabelCooccurrenceDisplay.from_predictions(y)
-    shown = display.ax_.images[0].get_array().filled(np.nan)
+    shown = display.ax_.images[0].get_array().filled(0)
     assert shown[0, 1] == pytest.approx(100 / 3)
     assert shown[1, 0] == 100
     counts = LabelCooccurrenceDisplay.from_predictions(y, normalize=False)
     assert counts.ax_.images[0].get_array()[0, 1] == 1
+
+
+def test_long_names_leave_room_for_the_matrix(plt):
+    names = [c * 60 for c in "abc"]
+    for display_class in (LabelConfusionDisplay, LabelCooccurrenceDisplay):
+        display = display_class.from_predictions(indicator("a"), indicator("b"), label_names=names)
+        display.figure_.canvas.draw()  # a layout that collapses warns
+        shown = display.ax_.get_yticklabels()[0].get_text()
+        assert shown == "a" * 21 + "..."
 
 
 def test_cooccurrence_counts_images_of_which_both_labels_are_known(plt):

@@ -67,6 +67,7 @@ def test_public_modules_other_than_the_classifier_do_not_load_tensorflow(run_pyt
         import sys
         import skposter
         from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
+        from skposter import data_report, report
 
         from skposter import datasets, display, exceptions, inspection, memory, metrics
         from skposter import model_selection, thresholds
@@ -104,6 +105,16 @@ MAY_IMPORT = {
     "thresholds": {"_estimators", "_labels", "exceptions", "model_selection"},
     "display": {"_estimators", "_labels", "images", "thresholds"},
     "inspection": {"_estimators", "_keras", "_labels", "display", "images", "thresholds"},
+    "_report": {
+        "_estimators",
+        "_files",
+        "display",
+        "images",
+        "inspection",
+        "metrics",
+        "model_selection",
+        "thresholds",
+    },
     "_training": {
         "memory",
         "_estimators",
@@ -145,6 +156,7 @@ MAY_IMPORT = {
     "commands": {
         "_estimators",
         "_files",
+        "_report",
         "_version",
         "classifier",
         "datasets",

@@ -186,7 +186,7 @@ def _stamp(poster, mask: Image.Image, spot: _Spot, ink, random_state) -> tuple[i
     turned = turned.resize((side, side), Image.Resampling.LANCZOS)
     corner = (round(spot.x - side / 2), round(spot.y - side / 2))
     poster.paste(ink, corner, turned)
-    left, top, right, bottom = turned.getbbox()
+    left, top, right, bottom = turned.getbbox() or (0, 0, *turned.size)
     width, height = poster.size
     return (
         max(corner[0] + left, 0),

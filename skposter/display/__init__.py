@@ -36,7 +36,11 @@ from skposter.display._history import HistoryDisplay
 from skposter.display._label_grid import draw_label_grid
 from skposter.display._outcomes import Outcome, PredictedLabel  # noqa: F401, for the report
 from skposter.display._precision_recall import PrecisionRecallLabelsDisplay
-from skposter.display._pyplot import import_pyplot  # noqa: F401, for inspection and the report
+from skposter.display._pyplot import (  # noqa: F401, for inspection and the report
+    COLOURS,
+    import_pyplot,
+    plain_axes,
+)
 from skposter.display._shown_images import (  # noqa: F401, for inspection and the report
     load_shown,
     natural_size,

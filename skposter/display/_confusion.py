@@ -6,7 +6,7 @@ import numpy as np
 
 from skposter._labels.checks import check_indicator, find_label_names
 from skposter.display._facts import KnownLabels, known_labels, scores_of
-from skposter.display._matrix import plot_matrix
+from skposter.display._matrix import plot_matrix, side_of
 from skposter.display._pyplot import import_pyplot
 from skposter.thresholds import apply_thresholds
 
@@ -151,7 +151,7 @@ class LabelConfusionDisplay:
             total = shown.sum(axis=1 if normalize == "true" else 0, keepdims=True)
             shown = 100 * np.divide(shown, total, out=np.full_like(shown, np.nan), where=total > 0)
         if ax is None:
-            side = 2.2 + 0.36 * len(names)
+            side = side_of(names)
             _, ax = plt.subplots(figsize=(side, side), layout="constrained")
         self.im_, self.text_ = plot_matrix(
             ax, shown, names, names, largest=100 if normalize else None

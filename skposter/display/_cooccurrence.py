@@ -6,7 +6,7 @@ import numpy as np
 
 from skposter._labels.checks import check_indicator, find_label_names
 from skposter.display._facts import known_labels, scores_of
-from skposter.display._matrix import plot_matrix
+from skposter.display._matrix import plot_matrix, side_of
 from skposter.display._pyplot import import_pyplot, title
 from skposter.thresholds import apply_thresholds
 
@@ -80,7 +80,7 @@ class LabelCooccurrenceDisplay:
             matrices.append(("predicted labels", self.predicted, None))
         n = len(matrices)
         if ax is None:
-            side = 2.0 + 0.36 * len(self.label_names)
+            side = side_of(self.label_names)
             _, axes = plt.subplots(
                 1, n, figsize=(n * side, side), layout="constrained", squeeze=False
             )

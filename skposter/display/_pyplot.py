@@ -11,6 +11,7 @@ __all__ = [
     "legend_below",
     "panels",
     "plain_axes",
+    "shortened",
     "title",
 ]
 
@@ -44,9 +45,16 @@ def plain_axes(ax):
     ax.set_axisbelow(True)
 
 
+def shortened(text, length):
+    """Return a text of at most so many characters."""
+    text = str(text)
+    return text if len(text) <= length else text[: length - 3].rstrip() + "..."
+
+
 def title(ax, text, note=""):
     """Write a name above axes as it is, dollar signs too, and a fainter note behind it."""
-    ax.set_title(str(text), loc="left", fontsize="medium", parse_math=False)
+    text = shortened(text, 28 - len(note))
+    ax.set_title(text, loc="left", fontsize="medium", parse_math=False)
     if note:
         ax.set_title(
             note, loc="right", fontsize="small", color=COLOURS["baseline"], parse_math=False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from skposter.inspection._displays import ExplanationDisplay, LabelIssuesDisplay
 from skposter.inspection._explain import explain, explain_each  # noqa: F401, for the report
-from skposter.inspection._explanation import Explanation
+from skposter.inspection._explanation import Explanation, heat_colours  # noqa: F401, same
 from skposter.inspection._label_issues import label_issues
 
 __all__ = [

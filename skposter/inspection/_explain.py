@@ -226,7 +226,7 @@ def _gradients(member, method, layer):
 def _placement(loader, size, source):
     width, height = natural_size(source)
     resize = "stretch" if loader is None else loader.resize
-    return Placement(resize, tuple(map(int, size)), (height, width))
+    return Placement(resize, (int(size[0]), int(size[1])), (height, width))
 
 
 def _averaged(found):

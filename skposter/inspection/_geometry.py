@@ -71,10 +71,9 @@ class Placement(NamedTuple):
             return 0, 0, columns, rows
         ratios = columns / width, rows / height
         if self.resize == "pad":
-            across = max(1, round(width * min(ratios)))
-            down = max(1, round(height * min(ratios)))
-            left, top = (columns - across) // 2, (rows - down) // 2
-            return left, top, left + across, top + down
+            inside = max(1, round(width * min(ratios))), max(1, round(height * min(ratios)))
+            x, y = (columns - inside[0]) // 2, (rows - inside[1]) // 2
+            return x, y, x + inside[0], y + inside[1]
         scale = max(ratios)
         across, down = min(width, columns / scale), min(height, rows / scale)
         left, top = (width - across) / 2, (height - down) / 2

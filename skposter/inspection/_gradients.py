@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import wraps
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class FeatureGradients:
             operation.call = self._intercepted(operation, operation.call)
 
     def _intercepted(self, operation, call):
+        @wraps(call)  # Keras looks at the arguments of `call`
         def intercepted(*args, **kwargs):
             output = call(*args, **kwargs)
             if self._watched is None:
@@ -97,8 +99,6 @@ class FeatureGradients:
                 self._features = output
             return output
 
-        # Keras looks at the arguments of `call`.
-        intercepted.__signature__ = _signature(call)
         return intercepted
 
     def _calls_of_one_image(self, image_shape):
@@ -132,13 +132,12 @@ class FeatureGradients:
 
     def _to_log_odds(self):
         """Leave out the sigmoid at the end, where gradients vanish for certain predictions."""
-        last = next(
-            (o for o, _ in reversed(self._calls) if getattr(o, "activation", None) is not None),
-            None,
+        activated = [o for o, _ in self._calls if getattr(o, "activation", None) is not None]
+        self._gives_log_odds = (
+            bool(activated) and activated[-1].activation is keras.activations.sigmoid
         )
-        self._gives_log_odds = getattr(last, "activation", None) is keras.activations.sigmoid
         if self._gives_log_odds:
-            last.activation = keras.activations.linear
+            activated[-1].activation = keras.activations.linear
 
     def _log_odds(self, outputs):
         outputs = tf.cast(outputs, tf.float32)
@@ -172,12 +171,6 @@ def _operations(model):
             if operation is not model:
                 found[id(operation)] = operation
     return list(found.values())
-
-
-def _signature(call):
-    import inspect
-
-    return inspect.signature(call)
 
 
 def _cells(shape):
