@@ -34,7 +34,7 @@ SIZE = (240, 160)
 
 def networks(weights):
     """Return pipelines by name."""
-    plain = {"augmentation": "none", "threshold": "f1_micro", "random_state": 0}
+    plain = {"threshold": "f1_micro", "random_state": 0}
     found = {
         "SmallCNN, pooling max": (
             (96, 64),
@@ -42,6 +42,7 @@ def networks(weights):
                 filters=(32, 64, 128),
                 network_params={"pooling": "max"},
                 dropout=0.0,
+                augmentation="none",
                 epochs=14,
                 learning_rate=2e-3,
                 **plain,
@@ -49,9 +50,7 @@ def networks(weights):
         ),
         "SmallCNN, pooling avg": (
             (96, 64),
-            MultiLabelImageClassifier(
-                filters=(32, 64, 128), dropout=0.0, epochs=40, learning_rate=2e-3, **plain
-            ),
+            MultiLabelImageClassifier(epochs=40, learning_rate=2e-3, dropout=0.1, **plain),
         ),
     }
     if weights:
@@ -61,6 +60,8 @@ def networks(weights):
                 "mobilenet",
                 weights=weights,
                 network_params={"alpha": 0.25},
+                augmentation="none",
+                head_epochs=3,
                 epochs=12,
                 **plain,
             ),

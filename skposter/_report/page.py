@@ -6,7 +6,7 @@ import os
 
 __all__ = ["render", "write_page"]
 
-_UNDEFINED = "\N{EN DASH}"
+_UNDEFINED = "-"
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 
 
