@@ -27,6 +27,7 @@ from skposter.datasets._poster_drawing import draw_poster_with_boxes
 from skposter.datasets._posters import _begin_poster
 from skposter.inspection import explain_each
 from skposter.metrics import skill_score
+from skposter.networks import Pretrained, SmallCNN
 
 METHODS = ("hirescam", "gradcam", "layercam", "occlusion")
 SIZE = (240, 160)
@@ -39,9 +40,7 @@ def networks(weights):
         "SmallCNN, pooling max": (
             (96, 64),
             MultiLabelImageClassifier(
-                filters=(32, 64, 128),
-                network_params={"pooling": "max"},
-                dropout=0.0,
+                SmallCNN(filters=(32, 64, 128), pooling="max", dropout=0.0),
                 augmentation="none",
                 epochs=14,
                 learning_rate=2e-3,
@@ -50,18 +49,22 @@ def networks(weights):
         ),
         "SmallCNN, pooling avg": (
             (96, 64),
-            MultiLabelImageClassifier(epochs=40, learning_rate=2e-3, dropout=0.1, **plain),
+            MultiLabelImageClassifier(
+                SmallCNN(dropout=0.1), epochs=40, learning_rate=2e-3, **plain
+            ),
         ),
     }
     if weights:
         found["MobileNet 0.25, pretrained"] = (
             (160, 112),
             MultiLabelImageClassifier(
-                "mobilenet",
-                weights=weights,
-                network_params={"alpha": 0.25},
+                Pretrained(
+                    "mobilenet",
+                    weights=weights,
+                    head_epochs=3,
+                    builder_params={"alpha": 0.25},
+                ),
                 augmentation="none",
-                head_epochs=3,
                 epochs=12,
                 **plain,
             ),

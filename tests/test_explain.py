@@ -199,9 +199,7 @@ def without_features(meta):
 )
 def test_networks_of_every_build_are_explained(tiny_classifier, squares, network, augmentation):
     X, y, corners = squares
-    model = tiny_classifier(
-        network=network, augmentation=augmentation, epochs=25, filters=(32, 64, 128, 192)
-    ).fit(X, y)
+    model = tiny_classifier(network=network, augmentation=augmentation, epochs=25).fit(X, y)
     rows = np.flatnonzero(y["red"])[:6]
     found = explain(model, X[rows], "red")
     shares = [
@@ -214,7 +212,7 @@ def test_networks_of_every_build_are_explained(tiny_classifier, squares, network
 
 def test_a_network_without_feature_maps_is_refused_by_name(tiny_classifier, squares):
     X, y, _ = squares
-    model = tiny_classifier(network=without_features, epochs=1, filters=(32, 64, 128, 192))
+    model = tiny_classifier(network=without_features, epochs=1)
     model.fit(X, y)
     with pytest.raises(ValueError, match=r"network 'perceptron' has no feature maps.*occlusion"):
         explain(model, X[:1])

@@ -108,6 +108,8 @@ MAY_IMPORT = {
     "_report": {
         "_estimators",
         "_files",
+        "_labels",
+        "exceptions",
         "display",
         "images",
         "inspection",

@@ -17,10 +17,9 @@ from skposter.display import (
     LabelCooccurrenceDisplay,
     import_pyplot,
     known_labels,
-    natural_size,
     plain_axes,
 )
-from skposter.images import UnreadableImage, as_sources, describe
+from skposter.images import UnreadableImage, as_sources, describe, natural_size
 from skposter.model_selection import near_duplicate_groups
 
 __all__ = ["DataReport", "data_report"]

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from skposter._estimators.versions import library_versions
+from skposter._labels.names import aligned_labels
 from skposter._report import figures
 from skposter._report.gallery import cards_of, choose_cards
 from skposter._report.page import render, write_page
@@ -229,18 +230,8 @@ def report(
 
 def _in_the_order_of(model, y, label_names):
     """Return y with its columns as the model has them, so that numbers are of the right labels."""
-    learned = find_attribute(model, "label_names_")
-    columns = getattr(y, "columns", None)
-    if columns is None or learned is None or label_names is not None:
-        return y
-    learned = learned.tolist()
-    if set(columns) != set(learned):
-        missing = [name for name in learned if name not in set(columns)]
-        unknown = [name for name in columns if name not in set(learned)]
-        raise ValueError(
-            f"y has not the labels of the model: missing {missing}, unknown to it {unknown}."
-        )
-    return y[learned]
+    learned = find_attribute(model, "label_names_") if label_names is None else label_names
+    return y if learned is None else aligned_labels(y, list(learned), "y")
 
 
 def _score_rows(summary):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
+from skposter._labels.checks import check_labels
+from skposter.exceptions import UnknownLabelWarning
 from skposter.metrics import label_report, score_summary
 
 __all__ = ["Scores", "scores_with_intervals"]
@@ -62,18 +65,21 @@ def scores_with_intervals(
     ----------
     .. [1] B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
-    y = np.asarray(y)
+    y = check_labels(y, unknown=True).to_numpy()
     summary = score_summary(y, y_score, y_pred, label_frequencies=frequencies)
     per_label = label_report(y, y_score, thresholds, label_names=names)
     rng = check_random_state(random_state)
     drawn, drawn_labels = [], []
-    for _ in tqdm(range(n_bootstrap), "Drawing images anew", disable=not verbose):
-        rows = rng.randint(len(y), size=len(y))
-        sample = y[rows], y_score[rows]
-        drawn.append(score_summary(*sample, y_pred[rows], label_frequencies=frequencies)["model"])
-        drawn_labels.append(
-            label_report(*sample, thresholds, label_names=names)[["average_precision", "f1"]]
-        )
+    with warnings.catch_warnings():
+        # It was said of all images, and is no news of each draw.
+        warnings.simplefilter("ignore", UnknownLabelWarning)
+        for _ in tqdm(range(n_bootstrap), "Drawing images anew", disable=not verbose):
+            rows = rng.randint(len(y), size=len(y))
+            sample = y[rows], y_score[rows]
+            summed = score_summary(*sample, y_pred[rows], label_frequencies=frequencies)
+            drawn.append(summed["model"])
+            of_labels = label_report(*sample, thresholds, label_names=names)
+            drawn_labels.append(of_labels[["average_precision", "f1"]])
     low, high = _percentiles([each.to_numpy(dtype=float) for each in drawn], len(summary))
     summary.insert(1, "low", low)
     summary.insert(2, "high", high)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
-from skposter.commands._models import TRUSTED_ONLY, check_writable, load_model
+from skposter.commands._interrupts import raising
+from skposter.commands._models import TRUSTED_ONLY, check_output, load_model
 from skposter.commands.evaluate import align_labels
 from skposter.commands.train import positive_int
-from skposter.exceptions import SkposterError
+from skposter.exceptions import DataError, SkposterError
 
 SUMMARY = "write a page about how good a model is"
 DESCRIPTION = (
@@ -35,8 +36,12 @@ def run(args):
     """Run the command."""
     from skposter._report import report
 
-    check_writable(args.output)
+    check_output(args.output, (".html", ".htm"))  # better now than after everything is computed
     data = load_data(args)
+    if data.split is not None:
+        raise DataError(
+            f"--split has the subsets {', '.join(data.split)}; say which to score with --subset"
+        )
     if not args.quiet:
         report_problems(data.problems)
     model = load_model(args.model)
@@ -55,6 +60,7 @@ def run(args):
         )
     except ImportError as error:  # an extra is not installed, which the message names
         raise SkposterError(error) from error
-    page.save(args.output)
+    with raising():  # so that no partial file stays
+        page.save(args.output)
     print(*page.verdict, sep="\n")
     print(f"\nwrote {args.output}")

@@ -41,10 +41,7 @@ from skposter.display._pyplot import (  # noqa: F401, for inspection and the rep
     import_pyplot,
     plain_axes,
 )
-from skposter.display._shown_images import (  # noqa: F401, for inspection and the report
-    load_shown,
-    natural_size,
-)
+from skposter.display._shown_images import load_shown  # noqa: F401, same
 from skposter.display._threshold import ThresholdDisplay
 
 __all__ = [

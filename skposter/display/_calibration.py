@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-from skposter._labels.checks import find_label_names
-from skposter._labels.score_checks import check_finite_scores, check_probabilities
+from skposter._labels.checks import check_probabilities
+from skposter._labels.names import find_label_names
 from skposter.display._facts import chosen_labels, known_labels, noted, scores_of
 from skposter.display._pyplot import COLOURS, label_outer, legend_below, panels, plain_axes, title
 
@@ -193,7 +193,7 @@ class CalibrationLabelsDisplay:
         if not isinstance(n_bins, Integral) or n_bins < 1:
             raise ValueError(f"n_bins is a whole number from 1 up, got {n_bins!r}.")
         known = known_labels(y_true)
-        y_score = check_probabilities(check_finite_scores(y_score, known.labels.shape))
+        y_score = check_probabilities(y_score, known.labels.shape)
         names = find_label_names(y_true, y_score.shape[1], label_names)
         shown = chosen_labels(labels, names)
         bins, titles, n_unknown = [], [], []

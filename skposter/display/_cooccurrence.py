@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skposter._labels.checks import check_indicator, find_label_names
+from skposter._labels.checks import check_indicator
+from skposter._labels.names import find_label_names
 from skposter.display._facts import known_labels, scores_of
 from skposter.display._matrix import plot_matrix, side_of
 from skposter.display._pyplot import import_pyplot, title

@@ -8,7 +8,9 @@ import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
 from skposter._estimators.steps import steps_inwards
-from skposter._labels.checks import check_indicator, find_label_names
+from skposter._labels.checks import check_labels
+from skposter._labels.names import find_label_names
+from skposter._labels.names import label_names_of as learned_names
 from skposter._labels.per_label import per_label
 from skposter._labels.probabilities import label_scores
 
@@ -16,8 +18,8 @@ __all__ = [
     "KnownLabels",
     "chosen_labels",
     "find_attribute",
-    "label_names_of",
     "known_labels",
+    "label_names_of",
     "noted",
     "scores_of",
     "thresholds_of",
@@ -44,7 +46,7 @@ class KnownLabels(NamedTuple):
         return (~self.known).sum(axis=0)
 
 
-def known_labels(y, argument="y_true"):
+def known_labels(y, argument="y_true", label_names=None):
     """Return labels as booleans, and where they are known.
 
     Parameters
@@ -53,6 +55,8 @@ def known_labels(y, argument="y_true"):
         0/1, and NaN where nobody knows.
     argument : str, default="y_true"
         What the caller calls it.
+    label_names : sequence of str, default=None
+        The order into which the columns of a DataFrame are put.
 
     Returns
     -------
@@ -61,17 +65,11 @@ def known_labels(y, argument="y_true"):
     Raises
     ------
     ValueError
-        If `y` is not such a table.
+        If `y` is not such a table, or has other labels.
     """
-    if hasattr(y, "isna"):
-        known = ~y.isna().to_numpy()
-        return KnownLabels(check_indicator(y.fillna(0), argument), known)
-    array = np.asarray(y) if y is not None and not hasattr(y, "toarray") else y
-    if getattr(array, "dtype", None) is None or array.dtype.kind != "f":
-        labels = check_indicator(y, argument)
-        return KnownLabels(labels, np.ones(labels.shape, dtype=bool))
-    known = ~np.isnan(array)
-    return KnownLabels(check_indicator(np.where(known, array, 0), argument), known)
+    found = check_labels(y, argument, unknown=True, label_names=label_names)
+    known = np.ones(found.shape, dtype=bool) if found.known is None else found.known
+    return KnownLabels(found.positive, known)
 
 
 def noted(*notes, n_unknown=0):
@@ -88,13 +86,12 @@ def find_attribute(estimator, name):
 
 
 def label_names_of(estimator, y, label_names):
-    """Return the names given, else the columns of `y`, else those that the estimator learned."""
-    for names in (label_names, getattr(y, "columns", None)):
-        if names is not None:
-            return list(names)
-    names = find_attribute(estimator, "label_names_")
+    """Return the names given, else those that the estimator learned, else the columns of `y`."""
+    if label_names is not None:
+        return list(label_names)
+    names = learned_names(estimator)
     if names is not None:
-        return names.tolist()
+        return names
     if y is None:
         raise ValueError("The labels have no names: pass label_names, or y.")
     return find_label_names(y, np.shape(y)[1])
@@ -112,7 +109,7 @@ def scores_of(estimator, X, y, label_names):
     y : array-like, DataFrame or None
         The labels.
     label_names : sequence of str or None
-        Names that go before those of `y` and of the estimator.
+        Names that go before those of the estimator and of `y`.
 
     Returns
     -------
@@ -131,7 +128,7 @@ def scores_of(estimator, X, y, label_names):
 
 def thresholds_of(thresholds, names):
     """Return a number, an array or a mapping of names as one threshold a label."""
-    return per_label(thresholds, np.asarray(names, dtype=object), default=0.5, what="thresholds")
+    return per_label(thresholds, names, default=0.5, what="thresholds")
 
 
 def chosen_labels(labels, names):

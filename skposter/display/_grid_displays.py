@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skposter._labels.checks import find_label_names
-from skposter._labels.score_checks import check_finite_scores, check_probabilities
+from skposter._labels.checks import check_finite_scores, check_probabilities
+from skposter._labels.names import find_label_names
 from skposter.display._facts import (
     chosen_labels,
     known_labels,
@@ -371,7 +371,7 @@ class WorstImagesDisplay(_ImagesDisplay):
         """
         known = known_labels(y_true)
         names = find_label_names(y_true, known.labels.shape[1], label_names)
-        y_score = check_probabilities(check_finite_scores(y_score, known.labels.shape))
+        y_score = check_probabilities(y_score, known.labels.shape)
         loss = label_losses(known, y_score)
         chosen = chosen_labels(label, names)
         with np.errstate(invalid="ignore"):

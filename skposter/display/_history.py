@@ -117,8 +117,8 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        estimator : MultiLabelImageClassifier, or a Pipeline or search that has one
-            Fitted, with ``history_``.
+        estimator : MultiLabelImageClassifier, or a Pipeline, search or wrapper that has one
+            Fitted, with ``history_``. Of several, as in an average, the first is plotted.
         ax, metric, higher_is_better
             As in :meth:`plot`.
 
@@ -138,10 +138,8 @@ class HistoryDisplay:
                 "MultiLabelImageClassifier?"
             )
         frequencies = find_attribute(estimator, "label_frequencies_")
-        weighted = find_attribute(estimator, "class_weight") or find_attribute(
-            estimator, "pos_weight"
-        )
-        plain = find_attribute(estimator, "loss") == "binary_crossentropy" and weighted is None
+        weighted = find_attribute(estimator, "pos_weight") is not None
+        plain = find_attribute(estimator, "loss") == "binary_crossentropy" and not weighted
         baseline = None if frequencies is None or not plain else _entropy(frequencies)
         display = cls(history, baseline=baseline)
         return display.plot(ax, metric=metric, higher_is_better=higher_is_better)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-
-import numpy as np
-
 from skposter.images import (
     PixelOptions,
     UnreadableImage,
     as_sources,
     describe,
     failure_report,
-    is_pil_image,
     load_pixels,
-    opened,
+    natural_size,
 )
 
-__all__ = ["load_shown", "natural_size"]
+__all__ = ["load_shown"]
 
-_HEADER = PixelOptions(size=(1, 1))
-_EXIF_ORIENTATION = 0x0112
 # How many times as high as wide an image is shown at most; a strip gets narrower instead.
 _HIGHEST = 4
 
@@ -56,32 +49,3 @@ def load_shown(X, *, width=330):
     if failures:
         raise failure_report(failures, "Images that could not be read")
     return images
-
-
-def natural_size(source):
-    """Return (width, height) of an image source as it is looked at, turned upright.
-
-    Parameters
-    ----------
-    source : str, bytes, PIL.Image.Image or ndarray
-        As from ``as_sources``.
-
-    Raises
-    ------
-    UnreadableImage
-        If it is no image.
-    """
-    if isinstance(source, np.ndarray):
-        return source.shape[1], source.shape[0]
-    if is_pil_image(source):
-        return _upright(source)
-    with opened(source, _HEADER) as (image, _):
-        return _upright(image)
-
-
-def _upright(image):
-    # Metadata may be broken where pixels are fine.
-    with contextlib.suppress(Exception):
-        if image.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
-            return image.size[::-1]
-    return image.size

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
-from skposter._labels.checks import find_label_names
-from skposter._labels.score_checks import check_finite_scores
+from skposter._labels.checks import check_finite_scores
+from skposter._labels.names import find_label_names
 from skposter.display._facts import (
     chosen_labels,
     find_attribute,

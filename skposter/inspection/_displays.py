@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skposter._labels.checks import find_label_names
+from skposter._labels.names import find_label_names
 from skposter.display import (
     PredictedLabel,
     draw_label_grid,

@@ -10,8 +10,8 @@ from tqdm.auto import tqdm
 
 from skposter._estimators.steps import steps_inwards
 from skposter._labels.probabilities import label_scores
-from skposter.display import chosen_labels, find_attribute, label_names_of, natural_size
-from skposter.images import as_sources
+from skposter.display import chosen_labels, find_attribute, label_names_of
+from skposter.images import as_sources, natural_size
 from skposter.inspection._explanation import Explanation
 from skposter.inspection._geometry import Placement
 from skposter.inspection._members import members_of

@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 
-from skposter._labels.checks import find_label_names
-from skposter._labels.score_checks import check_finite_scores, check_probabilities
+from skposter._labels.checks import check_probabilities
+from skposter._labels.names import find_label_names
 from skposter.display import known_labels
 
 __all__ = ["label_issues"]
@@ -72,7 +72,7 @@ def label_issues(y, y_score, *, label_names=None, flagged_only=True):
 
     find_issues = _import_cleanlab()
     labels, known = known_labels(y, "y")
-    y_score = check_probabilities(check_finite_scores(y_score, labels.shape))
+    y_score = check_probabilities(y_score, labels.shape)
     y_score = y_score.astype(float)
     names = find_label_names(y, labels.shape[1], label_names)
     flagged = np.zeros(labels.shape, dtype=bool)
