@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         display,
         exceptions,
         images,
+        inspection,
         losses,
         memory,
         metrics,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         persistence,
         thresholds,
     )
+    from skposter._report import data_report, report
     from skposter.averaging import AveragingClassifier
     from skposter.classifier import MultiLabelImageClassifier
     from skposter.images import ImageLoader, LazyImages
@@ -49,12 +51,15 @@ __all__ = [
     "save",
     "load",
     "export",
+    "report",
+    "data_report",
     "averaging",
     "classifier",
     "datasets",
     "display",
     "exceptions",
     "images",
+    "inspection",
     "losses",
     "memory",
     "metrics",
@@ -74,6 +79,8 @@ _MODULE_OF = {
     "save": "persistence",
     "load": "persistence",
     "export": "persistence",
+    "report": "_report",
+    "data_report": "_report",
 }
 
 

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from browser_pages import browser, opened  # noqa: F401, fixtures
 
 mpl.use("Agg")
 
@@ -84,6 +85,15 @@ def tiny_classifier():
 def fitted_classifier(tiny_classifier, colour_images, colour_labels):
     """A classifier fitted on `colour_images` with `colour_labels`. Do not refit."""
     return tiny_classifier().fit(colour_images[0], colour_labels)
+
+
+@pytest.fixture
+def plt():
+    """``matplotlib.pyplot``; its figures are closed in the end."""
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
 
 
 @pytest.fixture

@@ -67,8 +67,9 @@ def test_public_modules_other_than_the_classifier_do_not_load_tensorflow(run_pyt
         import sys
         import skposter
         from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
+        from skposter import data_report, report
 
-        from skposter import datasets, display, exceptions, memory, metrics
+        from skposter import datasets, display, exceptions, inspection, memory, metrics
         from skposter import model_selection, thresholds
         loaded = [name for name in ("tensorflow", "keras", "scikeras") if name in sys.modules]
         assert not loaded, loaded
@@ -102,7 +103,20 @@ MAY_IMPORT = {
     "networks": {"_estimators", "_keras"},
     "metrics": {"_estimators", "_labels", "exceptions"},
     "thresholds": {"_estimators", "_labels", "exceptions", "model_selection"},
-    "display": {"_estimators", "_labels", "images"},
+    "display": {"_estimators", "_labels", "images", "thresholds"},
+    "inspection": {"_estimators", "_keras", "_labels", "display", "images", "thresholds"},
+    "_report": {
+        "_estimators",
+        "_files",
+        "_labels",
+        "exceptions",
+        "display",
+        "images",
+        "inspection",
+        "metrics",
+        "model_selection",
+        "thresholds",
+    },
     "_training": {
         "memory",
         "_estimators",
@@ -144,6 +158,7 @@ MAY_IMPORT = {
     "commands": {
         "_estimators",
         "_files",
+        "_report",
         "_version",
         "classifier",
         "datasets",

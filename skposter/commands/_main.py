@@ -14,7 +14,7 @@ import sys
 import warnings
 
 from skposter._version import __version__
-from skposter.commands import card, check, demo, evaluate, export, predict, train
+from skposter.commands import card, check, demo, evaluate, export, predict, report, train
 from skposter.commands._console import Console
 from skposter.commands._interrupts import INTERRUPTED, done, leaving
 from skposter.exceptions import SkposterError
@@ -26,7 +26,12 @@ WRONG = 2
 _GROUPS = {
     "try it": {"demo": demo},
     "look at labels and images": {"check": check},
-    "make and use a model": {"train": train, "evaluate": evaluate, "predict": predict},
+    "make and use a model": {
+        "train": train,
+        "evaluate": evaluate,
+        "report": report,
+        "predict": predict,
+    },
     "give it to others": {"card": card, "export": export},
 }
 _COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}

@@ -163,6 +163,7 @@ def draw_picture(path, predictions, true_labels):
     for prediction in predictions:
         with Image.open(prediction["image"]) as image:
             images.append(image.convert("RGB"))
-    top = [[(e["label"], e["probability"]) for e in p["top"]] for p in predictions]
+    told = ("label", "probability", "threshold", "predicted")
+    top = [[tuple(entry[name] for name in told) for entry in p["top"]] for p in predictions]
     picture = draw_label_grid(images, true_labels, top, columns=4)
     write_durably(path, partial(picture.save, format="PNG"))

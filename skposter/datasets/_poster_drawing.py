@@ -67,19 +67,41 @@ def draw_poster(
     PIL.Image.Image
         RGB.
     """
+    return draw_poster_with_boxes(labels, size, random_state)[0]
+
+
+def draw_poster_with_boxes(
+    labels: Sequence[str], size: tuple[int, int], random_state: np.random.RandomState
+) -> tuple[Image.Image, list[tuple[int, int, int, int]]]:
+    """Draw one poster and tell where the silhouette of each label is.
+
+    Parameters
+    ----------
+    labels, size, random_state
+        As in `draw_poster`.
+
+    Returns
+    -------
+    poster : PIL.Image.Image
+        RGB.
+    boxes : list of tuple of int
+        ``(left, top, right, bottom)`` of each label in pixels; right and bottom lie outside.
+    """
     height, width = size
     first, second, inks = _choose_colours(random_state)
     poster = _background(size, first, second, random_state)
     band = round(0.2 * height)
     title_on_top = random_state.uniform() < 0.4
     top, bottom = (band, 0.93 * height) if title_on_top else (0.03 * height, height - band)
-    for mask, spot in _arrange(labels, top, bottom, width, random_state):
+    boxes = [
         _stamp(poster, mask, spot, inks[random_state.randint(len(inks))], random_state)
+        for mask, spot in _arrange(labels, top, bottom, width, random_state)
+    ]
     title_top = 0.03 * height if title_on_top else height - band
     _write_words(
         poster, round(title_top), band, inks[random_state.randint(len(inks))], random_state
     )
-    return _with_grain(poster, random_state)
+    return _with_grain(poster, random_state), boxes[: len(labels)]
 
 
 def _choose_colours(random_state):
@@ -152,7 +174,8 @@ def _free_spot(placed, top, bottom, width, radius, random_state) -> tuple[_Spot,
     return best, most
 
 
-def _stamp(poster, mask: Image.Image, spot: _Spot, ink, random_state) -> None:
+def _stamp(poster, mask: Image.Image, spot: _Spot, ink, random_state) -> tuple[int, int, int, int]:
+    """Draw a silhouette; return the box in which it is."""
     side = max(2, round(2 * spot.radius))
     mask = mask.reduce(max(1, mask.width // round(1.25 * side)))
     if random_state.uniform() < 0.5:
@@ -163,6 +186,14 @@ def _stamp(poster, mask: Image.Image, spot: _Spot, ink, random_state) -> None:
     turned = turned.resize((side, side), Image.Resampling.LANCZOS)
     corner = (round(spot.x - side / 2), round(spot.y - side / 2))
     poster.paste(ink, corner, turned)
+    left, top, right, bottom = turned.getbbox() or (0, 0, *turned.size)
+    width, height = poster.size
+    return (
+        max(corner[0] + left, 0),
+        max(corner[1] + top, 0),
+        min(corner[0] + right, width),
+        min(corner[1] + bottom, height),
+    )
 
 
 def _write_words(poster, top: int, band: int, ink, random_state) -> None:

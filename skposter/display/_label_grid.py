@@ -7,16 +7,24 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from skposter.display._outcomes import Outcome, PredictedLabel
+
 __all__ = ["draw_label_grid"]
 
 _PAPER = "#ffffff"
 _INK = "#1f2430"
-_FAINT = "#8a909c"
+_FAINT = "#6b7280"
 _TRACK = "#eceef2"
 _FRAME = "#d9dce3"
-_RIGHT = "#0f8a5f"
-_WRONG = "#c9713a"
-_UNKNOWN = "#4a6fa5"
+# The colour of the words, and the paler one of the bar where the label is not predicted.
+_COLOURS = {
+    Outcome.HIT: ("#0b7a53", "#0f8a5f"),
+    Outcome.FALSE_ALARM: ("#a8480f", "#d0682a"),
+    Outcome.MISS: ("#7a3ea1", "#d9c2ea"),
+    Outcome.REJECTION: (_FAINT, "#c6cad3"),
+    Outcome.PREDICTED: ("#35598f", "#4a6fa5"),
+    Outcome.NOT_PREDICTED: (_FAINT, "#c3d0e4"),
+}
 # A poster is about 3 : 2; a tile never grows higher, however long the image.
 _HIGHEST = 1.6
 _TRUTH_LINES = 2
@@ -34,9 +42,22 @@ class _Look(NamedTuple):
 
 
 def draw_label_grid(
-    images, truths=None, predictions=None, *, columns=None, tile_width=220, title=None
+    images,
+    truths=None,
+    predictions=None,
+    *,
+    unknowns=None,
+    captions=None,
+    columns=None,
+    tile_width=220,
+    title=None,
 ):
     """Draw images in a grid, each above its labels.
+
+    A predicted label has a bar as long as its probability, with a line where its threshold lies,
+    and a sign: a tick for a hit, a cross for a false alarm, an empty circle for a miss (a label
+    that the image has and that is below its threshold), a dash for one that is rightly left out.
+    What the signs mean is written below the grid.
 
     Parameters
     ----------
@@ -44,11 +65,16 @@ def draw_label_grid(
         uint8 arrays of shape (height, width), (height, width, 1) or (height, width, 3), or Pillow
         images; sizes may differ.
     truths : sequence of sequence of str, default=None
-        The labels of each image. Predictions among them are drawn in green with a tick, others in
-        orange with a cross; without truths, all in blue.
-    predictions : sequence of sequence of (str, float), default=None
-        Predicted labels of each image with their probabilities, best first, as ``top_labels`` of
-        the classifiers returns them.
+        The labels of each image. Without, predictions are shown as they are.
+    predictions : sequence of sequence of tuple, default=None
+        Labels of each image as ``(name, probability)``, ``(name, probability, threshold)`` or
+        ``(name, probability, threshold, predicted)``, in the order to show; see
+        :class:`PredictedLabel`. ``top_labels`` of the classifiers returns the first form, in which
+        the threshold is 0.5.
+    unknowns : sequence of collection of str, default=None
+        Labels of each image of which nobody knows whether it has them.
+    captions : sequence of str, default=None
+        A line above the labels of each image.
     columns : int, default=None
         Images in a row; None takes up to six.
     tile_width : int, default=220
@@ -76,9 +102,14 @@ def draw_label_grid(
     ('RGB', True)
     """
     n = len(images)
-    for name, given in (("truths", truths), ("predictions", predictions)):
-        if given is not None and len(given) != n:
-            raise ValueError(f"Got {n} images and {len(given)} {name}.")
+    for name, rows in (
+        ("truths", truths),
+        ("predictions", predictions),
+        ("unknowns", unknowns),
+        ("captions", captions),
+    ):
+        if rows is not None and len(rows) != n:
+            raise ValueError(f"Got {n} images and {len(rows)} {name}.")
     if n == 0:
         raise ValueError("There is no image to draw.")
     if tile_width < 80:
@@ -86,19 +117,35 @@ def draw_label_grid(
     look = _make_look(tile_width)
     columns = min(n, columns or 6)
     pictures = [_fit(image, look) for image in images]
+    tiles = [
+        _Caption(
+            caption=None if captions is None else str(captions[i]),
+            truth=None if truths is None else tuple(map(str, truths[i])),
+            judged=[]
+            if predictions is None
+            else _judged(
+                predictions[i],
+                None if truths is None else truths[i],
+                () if unknowns is None else unknowns[i],
+            ),
+        )
+        for i in range(n)
+    ]
     rows_of = [slice(start, start + columns) for start in range(0, n, columns)]
-    caption_height = _caption_height(truths, predictions, look)
     tops = [max(picture.height for picture in pictures[row]) for row in rows_of]
+    bottoms = [max(tile.height(look) for tile in tiles[row]) for row in rows_of]
     header = 0 if title is None else 2 * look.line
     row_gap = look.gap + look.gap // 2
     width = columns * (look.tile + look.gap) + look.gap
-    height = header + sum(tops) + len(tops) * (caption_height + row_gap) + look.gap // 2
-    canvas = Image.new("RGB", (width, height), _PAPER)
+    legend = _legend_lines({o for tile in tiles for _, o in tile.judged}, width, look)
+    footer = len(legend) * 1.4 * look.line
+    height = header + sum(tops) + sum(bottoms) + len(tops) * row_gap + look.gap // 2 + footer
+    canvas = Image.new("RGB", (width, round(height)), _PAPER)
     draw = ImageDraw.Draw(canvas)
     if title is not None:
-        draw.text((look.gap, look.gap), title, _INK, look.text)
+        draw.text((look.gap, look.gap), _shorten(title, look.text, width), _INK, look.text)
     y = header + look.gap
-    for row, top in zip(rows_of, tops, strict=True):
+    for row, top, bottom in zip(rows_of, tops, bottoms, strict=True):
         for column, index in enumerate(range(n)[row]):
             x = look.gap + column * (look.tile + look.gap)
             picture = pictures[index]
@@ -106,14 +153,53 @@ def draw_label_grid(
             canvas.paste(picture, (left, upper))
             corner = left + picture.width, upper + picture.height
             draw.rectangle((left - 1, upper - 1, *corner), outline=_FRAME)
-            truth = None if truths is None else truths[index]
-            below = y + top + look.line // 2
-            if truth is not None:
-                below = _draw_truth(draw, x, below, truth, look)
-            for name, probability in () if predictions is None else predictions[index]:
-                below = _draw_bar(draw, x, below, str(name), probability, truth, look)
-        y += top + caption_height + row_gap
+            tiles[index].draw(draw, x, y + top + look.line // 2, look)
+        y += top + bottom + row_gap
+    for line in legend:
+        _draw_legend(draw, look.gap, y, line, look)
+        y += 1.4 * look.line
     return canvas
+
+
+class _Caption(NamedTuple):
+    """What stands below one image."""
+
+    caption: str | None
+    truth: tuple | None
+    judged: list  # of (PredictedLabel, Outcome)
+
+    def height(self, look):
+        lines = (self.caption is not None) + (
+            0 if self.truth is None else len(_wrap(self.truth, look))
+        )
+        bars = len(self.judged) * _bar_step(look) + (look.bar if self.judged else 0)
+        return look.line // 2 + lines * look.line + bars
+
+    def draw(self, draw, x, y, look):
+        if self.caption is not None:
+            text = _shorten(self.caption, look.small, look.tile)
+            draw.text((x, y), text, _FAINT, look.small)
+            y += look.line
+        if self.truth is not None:
+            for line in _wrap(self.truth, look):
+                draw.text((x, y), line, _INK if self.truth else _FAINT, look.text)
+                y += look.line
+            y += look.bar
+        for label, outcome in self.judged:
+            y = _draw_bar(draw, x, y, label, outcome, look)
+
+
+def _judged(predictions, truth, unknown):
+    """Return the labels of one image with their outcomes."""
+    has = None if truth is None else {str(name) for name in truth}
+    unknown = {str(name) for name in unknown}
+    judged = []
+    for prediction in predictions:
+        label = PredictedLabel(*prediction)
+        name = str(label.name)
+        true = None if has is None or name in unknown else name in has
+        judged.append((label, Outcome.of(predicted=label.decision, true=true)))
+    return judged
 
 
 def _make_look(tile):
@@ -121,9 +207,9 @@ def _make_look(tile):
         tile=tile,
         gap=round(tile * 0.1),
         line=round(tile * 0.1),
-        bar=max(2, round(tile * 0.018)),
+        bar=max(2, round(tile * 0.022)),
         text=ImageFont.load_default(size=tile * 0.068),
-        small=ImageFont.load_default(size=tile * 0.055),
+        small=ImageFont.load_default(size=tile * 0.058),
     )
 
 
@@ -141,22 +227,14 @@ def _fit(image, look):
     return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _caption_height(truths, predictions, look):
-    most = max((len(bars) for bars in predictions), default=0) if predictions is not None else 0
-    lines = 0
-    if truths is not None:
-        lines = max(len(_wrap(truth, look)) for truth in truths)
-    return look.line // 2 + lines * look.line + most * _bar_step(look) + (look.bar if most else 0)
-
-
 def _bar_step(look):
-    return look.line + 2 * look.bar
+    return look.line + 3 * look.bar
 
 
 def _wrap(truth, look):
     """Return the names of the labels in at most two lines of a tile's width."""
     lines = [""]
-    names = [str(name) for name in truth] or ["no label"]
+    names = truth or ("no label",)
     for position, name in enumerate(names):
         name = name if position == len(names) - 1 else f"{name},"
         longer = f"{lines[-1]} {name}".strip()
@@ -176,42 +254,81 @@ def _shorten(text, font, width):
     return text
 
 
-def _draw_truth(draw, x, y, truth, look):
-    for line in _wrap(truth, look):
-        draw.text((x, y), line, _INK if len(truth) else _FAINT, look.text)
-        y += look.line
-    return y + look.bar
-
-
-def _draw_bar(draw, x, y, name, probability, truth, look):
-    if truth is None:
-        colour = _UNKNOWN
-    else:
-        colour = _RIGHT if name in {str(label) for label in truth} else _WRONG
-    percent = f"{100 * probability:.0f} %"
-    room = look.tile - look.small.getlength("100 %") - look.line
-    mark = 0
-    if truth is not None:
-        _draw_mark(draw, x, y + look.line * 0.18, look.line * 0.45, colour, look)
-        mark = look.line * 0.7
-    draw.text((x + mark, y), _shorten(name, look.small, room - mark), colour, look.small)
-    draw.text((x + look.tile, y), percent, colour, look.small, anchor="ra")
-    y += look.line * 0.85
+def _draw_bar(draw, x, y, label, outcome, look):
+    ink, fill = _COLOURS[outcome]
+    probability = min(max(label.probability, 0), 1)
+    percent = "< 1 %" if 0 < probability < 0.005 else f"{100 * probability:.0f} %"
+    sign = look.line * 0.75
+    room = look.tile - look.small.getlength("100 %") - look.line - sign
+    _draw_sign(draw, x, y + look.line * 0.16, look.line * 0.5, outcome, look)
+    draw.text((x + sign, y), _shorten(str(label.name), look.small, room), ink, look.small)
+    draw.text((x + look.tile, y), percent, ink, look.small, anchor="ra")
+    y += look.line * 0.85 + look.bar // 2
+    end = y + look.bar
     radius = look.bar / 2
-    filled = max(look.bar, look.tile * min(max(probability, 0), 1))
-    draw.rounded_rectangle((x, y, x + look.tile, y + look.bar), radius, _TRACK)
-    draw.rounded_rectangle((x, y, x + filled, y + look.bar), radius, colour)
-    return y + look.line * 0.15 + 2 * look.bar
+    draw.rounded_rectangle((x, y, x + look.tile, end), radius, _TRACK)
+    filled = max(look.bar, look.tile * probability)
+    draw.rounded_rectangle((x, y, x + filled, end), radius, fill)
+    _draw_threshold(draw, x + look.tile * min(max(label.threshold, 0), 1), y, look)
+    return y - look.bar // 2 + look.line * 0.15 + 3 * look.bar
 
 
-def _draw_mark(draw, x, y, size, colour, look):
-    """Draw a tick or a cross: the default font has neither, and colour alone is not enough."""
-    stroke = max(1, look.bar // 2)
-    if colour == _RIGHT:
+def _draw_threshold(draw, x, y, look):
+    """Draw a line across a bar, with paper around it so that it shows on every bar."""
+    half = max(1, look.bar // 4)
+    reach = look.bar * 0.6
+    draw.rectangle((x - half - 1, y - reach, x + half + 1, y + look.bar + reach), _PAPER)
+    draw.rectangle((x - half / 2, y - reach, x + half / 2, y + look.bar + reach), _INK)
+
+
+def _draw_sign(draw, x, y, size, outcome, look):
+    """Draw the sign of an outcome: the default font has none, and colour alone is not enough."""
+    ink = _COLOURS[outcome][0]
+    stroke = max(1, round(look.bar * 0.55))
+    if outcome is Outcome.HIT:
         points = [(0, 0.55), (0.38, 0.95), (1, 0.1)]
-        draw.line([(x + a * size, y + b * size) for a, b in points], colour, stroke, "curve")
+        draw.line([(x + a * size, y + b * size) for a, b in points], ink, stroke, "curve")
+    elif outcome is Outcome.FALSE_ALARM:
+        near, far = 0.1 * size, 0.9 * size
+        draw.line((x + near, y + near, x + far, y + far), ink, stroke)
+        draw.line((x + near, y + far, x + far, y + near), ink, stroke)
+    elif outcome is Outcome.MISS:
+        draw.ellipse((x, y, x + size, y + size), outline=ink, width=stroke)
+    elif outcome is Outcome.PREDICTED:
+        draw.ellipse((x, y, x + size, y + size), ink)
     else:
-        inset = 0.12 * size
-        near, far = inset, size - inset
-        draw.line((x + near, y + near, x + far, y + far), colour, stroke)
-        draw.line((x + near, y + far, x + far, y + near), colour, stroke)
+        middle = y + size / 2
+        draw.line((x + 0.15 * size, middle, x + 0.85 * size, middle), ink, stroke)
+
+
+def _legend_lines(outcomes, width, look):
+    """Return the outcomes that occur, and last None for the threshold, in lines that fit."""
+    if not outcomes:
+        return []
+    unknown = {Outcome.PREDICTED, Outcome.NOT_PREDICTED}
+    note = "" if outcomes <= unknown else ", truth unknown"
+    entries = [
+        (outcome, outcome.value + (note if outcome in unknown else ""))
+        for outcome in Outcome
+        if outcome in outcomes
+    ]
+    lines: list[list] = [[]]
+    used = look.gap
+    for outcome, text in [*entries, (None, "threshold")]:
+        needed = look.small.getlength(text) + 2 * look.line
+        if lines[-1] and used + needed > width:
+            lines.append([])
+            used = look.gap
+        lines[-1].append((outcome, text))
+        used += needed
+    return lines
+
+
+def _draw_legend(draw, x, y, entries, look):
+    for outcome, text in entries:
+        if outcome is None:
+            _draw_threshold(draw, x + look.line * 0.3, y + look.line * 0.35, look)
+        else:
+            _draw_sign(draw, x, y + look.line * 0.16, look.line * 0.5, outcome, look)
+        draw.text((x + look.line * 0.75, y), text, _FAINT, look.small)
+        x += look.small.getlength(text) + 2 * look.line
