@@ -45,20 +45,25 @@ def recall(memory, kind, key, compute, *, description=""):
     -------
     result : object
     """
-    if memory is None:
-        return compute()
-    store = check_memory(memory)
-    if store.location is None:
+    location = _location(memory)
+    if location is None:
         return compute()
     computing = _Computing(compute)
     try:
-        return _recalled(store, kind, joblib.hash(key), computing, description, memory)
+        return _recalled(memory, location, kind, joblib.hash(key), computing, description)
     except OSError as error:
         if error is computing.error:
             raise
         # What was trained is worth more than the folder that it should have gone into.
-        warn_user(f"memory={store.location!r} cannot be used ({error}); nothing is kept there.")
+        warn_user(f"memory={location!r} cannot be used ({error}); nothing is kept there.")
         return computing.result if computing.done else compute()
+
+
+def _location(memory):
+    """Return the folder of a memory, which is not made yet where it is given by its path."""
+    if memory is None or isinstance(memory, str):
+        return memory
+    return check_memory(memory).location
 
 
 class _Computing:
@@ -79,25 +84,31 @@ class _Computing:
         return self.result
 
 
-def _recalled(store, kind, digest, compute, description, memory):
-    cached = store.cache(_remembered, ignore=["compute"], verbose=0)
+def _recalled(memory, location, kind, digest, compute, description):
     arguments = {"kind": kind, "description": description, "digest": digest, "compute": compute}
-    with _lock(store, digest):
-        if cached.check_call_in_cache(**arguments):
-            reference = cached.call_and_shelve(**arguments)
-            try:
-                return reference.get()
-            except Exception:  # damaged, in whichever way that shows
-                reference.clear()
-        result = cached(**arguments)
-    if not isinstance(memory, joblib.Memory):
-        store.reduce_size(bytes_limit=PATH_LIMIT)
+    with _lock(location, digest):
+        if os.path.isdir(os.path.join(location, "joblib")):
+            cached = _cached(memory)
+            if cached.check_call_in_cache(**arguments):
+                reference = cached.call_and_shelve(**arguments)
+                try:
+                    return reference.get()
+                except Exception:  # damaged, in whichever way that shows
+                    reference.clear()
+        result = compute()
+        _cached(memory)(**{**arguments, "compute": lambda: result})
+    if isinstance(memory, str):
+        check_memory(memory).reduce_size(bytes_limit=PATH_LIMIT)
     return result
+
+
+def _cached(memory):
+    return check_memory(memory).cache(_remembered, ignore=["compute"], verbose=0)
 
 
 def checkpoint_folder(memory):
     """Return the folder for the epochs of trainings under way, or None without a place for them."""
-    location = check_memory(memory).location
+    location = _location(memory)
     return None if location is None else checkpoint_folder_of(location)
 
 
@@ -107,12 +118,12 @@ def _remembered(kind, description, digest, compute):
 
 
 @contextmanager
-def _lock(store, digest):
+def _lock(location, digest):
     """Hold the file lock of an entry; entries share 4096 files, so they do not pile up.
 
     A folder that may only be read is read without.
     """
-    folder = os.path.join(store.store_backend.location, "skposter-locks")
+    folder = os.path.join(location, "skposter-locks")
     lock = FileLock(os.path.join(folder, digest[:3] + ".lock"))
     try:
         os.makedirs(folder, exist_ok=True)
