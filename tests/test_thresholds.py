@@ -198,7 +198,7 @@ def test_neighbouring_scores_stay_apart_if_float32_can_tell_them(position, gap, 
     single=st.booleans(),
 )
 def test_a_settled_threshold_decides_as_it_did_in_every_precision(scores, place, single):
-    score = np.array(scores, dtype=np.float32 if single else np.float64)
+    score = np.sort(np.array(scores, dtype=np.float32 if single else np.float64))
     threshold = settled(place, score)
     expected = score >= np.float64(place)
     np.testing.assert_array_equal(score >= np.float64(threshold), expected)
@@ -577,6 +577,8 @@ def test_a_label_that_nobody_knows_gets_a_threshold_from_the_others(scored):
     with pytest.warns(UnknownLabelWarning, match="1,500 of 6,000 labels in y_true are unknown"):
         chosen = choose_thresholds(y_true, y_score)
     assert 0 < chosen[3] < 0.6
+    # It tells nothing of the others, as if it were not there.
+    np.testing.assert_allclose(chosen[:3], choose_thresholds(scored[0][:, :3], y_score[:, :3]))
     with pytest.warns(UnknownLabelWarning):
         [*_, never] = choose_thresholds(y_true, y_score, objective="recall>=0.5")
     assert not (y_score[:, 3] >= never).any()

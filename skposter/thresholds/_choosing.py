@@ -15,6 +15,7 @@ from skposter.thresholds._shrinkage import (
     shrunk_threshold,
 )
 from skposter.thresholds._sweeps import (
+    Column,
     callable_threshold,
     cardinality_threshold,
     f1_threshold,
@@ -25,7 +26,6 @@ from skposter.thresholds._sweeps import (
     score_ends,
     settled,
     sweep,
-    threshold_above,
 )
 
 __all__ = ["choose_thresholds", "thresholds_for"]
@@ -157,7 +157,7 @@ def thresholds_for(labels, y_score, objective, shrinkage):
     if name in ("precision", "recall"):
         rule = precision_threshold if name == "precision" else recall_threshold
         columns = _columns(y_score, labels)
-        return np.array([rule(sweep(score, truth, ends), floor) for score, truth in columns])
+        return np.array([rule(sweep(column, ends), floor) for column in columns])
     if name == "f1_samples":
         threshold = samples_f1_threshold(y_score, labels, ends)
     elif name == "callable":
@@ -166,7 +166,7 @@ def thresholds_for(labels, y_score, objective, shrinkage):
         is_known = slice(None) if labels.known is None else labels.known.ravel()
         scores, positive = y_score.ravel()[is_known], labels.positive.ravel()[is_known]
         if name == "f1_micro":
-            threshold = f1_threshold(sweep(scores, positive, ends))
+            threshold = f1_threshold(sweep(Column.of(scores, positive), ends))
         else:
             threshold = cardinality_threshold(scores, np.count_nonzero(positive), ends)
     return np.full(labels.shape[1], threshold)
@@ -174,36 +174,36 @@ def thresholds_for(labels, y_score, objective, shrinkage):
 
 def _shrunk_thresholds(name, y_score, labels, shrinkage, ends):
     rule = f1_threshold if name == "f1_macro" else hamming_threshold
-    columns = _columns(y_score, labels)
-    # Nothing that is predicted of a label without positives has an F1.
-    anchored = [shrinkage > 0 or (name == "f1_macro" and not truth.any()) for _, truth in columns]
-    calibration = fit_calibration(columns, ends) if any(anchored) else None
+    columns = list(_columns(y_score, labels))
+    # Whatever is predicted of a label without positives has an F1 of 0.
+    anchored = [
+        shrinkage > 0 or (name == "f1_macro" and not len(column.of_positives)) for column in columns
+    ]
+    calibration = None
+    if any(anchored):
+        known = [column for column, n in zip(columns, labels.n_known, strict=True) if n]
+        calibration = fit_calibration(known, ends)
     thresholds = np.empty(len(columns))
-    for label, (score, truth) in enumerate(columns):
-        threshold = rule(sweep(score, truth, ends))
+    for label, column in enumerate(columns):
+        threshold, n_positive = rule(sweep(column, ends)), len(column.of_positives)
         if anchored[label] and calibration is not None:
             if name == "f1_macro":
-                anchor = expected_f1_threshold(calibration.probability(score))
+                anchor = expected_f1_threshold(calibration.probability(column.ordered))
             else:
                 anchor = 0.5
-            n_positive = np.count_nonzero(truth)
             threshold = shrunk_threshold(threshold, anchor, n_positive, shrinkage, calibration)
-            threshold = settled(threshold, score)
-        elif not truth.any():
-            threshold = threshold_above(score.max(), ends[1])
+            threshold = settled(threshold, column.ordered)
         thresholds[label] = threshold
     return thresholds
 
 
 def _columns(y_score, labels):
-    """Return the scores of each label, and which are positive, where the label is known.
+    """Yield the scores of each label where it is known.
 
-    Of a label that is known of no image all scores are returned, as of one without positives.
+    Of a label that is known of no image all scores are taken, as of one without positives.
     """
-    columns = []
     for label, (score, truth) in enumerate(zip(y_score.T, labels.positive.T, strict=True)):
         is_known = None if labels.known is None else labels.known[:, label]
         if is_known is not None and is_known.any():
             score, truth = score[is_known], truth[is_known]
-        columns.append((score, truth))
-    return columns
+        yield Column.of(score, truth)

@@ -104,7 +104,7 @@ def expected_f1_thresholds(y_score):
     array([0.409, 0.231])
     """
     y_score = check_probabilities(y_score)
-    thresholds = [expected_f1_threshold(score) for score in y_score.T]
+    thresholds = [expected_f1_threshold(np.sort(score)) for score in y_score.T]
     return np.maximum(thresholds, np.finfo(np.float32).tiny)
 
 

@@ -74,8 +74,8 @@ def fit_calibration(columns, ends):
 
     Parameters
     ----------
-    columns : list of (ndarray, ndarray)
-        Scores of each label, float, and which of them are positive, bool.
+    columns : list of Column
+        The scores of each label.
     ends : (float, float)
         From :func:`skposter.thresholds._sweeps.score_ends`.
 
@@ -85,15 +85,13 @@ def fit_calibration(columns, ends):
         None if higher scores do not mean likelier labels, so that nothing can be said.
     """
     log_odds = ends == (0.0, 1.0)
-    ordered = _sample([score for score, _ in columns])
+    ordered = _evenly(columns)
     clip = _clip(ordered) if log_odds else 0.0
     edges, centres = _equal_bins(ordered)
-    n_bins = len(centres)
-    counts = np.zeros((2, n_bins))  # of negatives and positives: a million rows become 2000
-    for score, positive in columns:
-        bins = np.clip(np.searchsorted(edges, score, side="right") - 1, 0, None)
-        counts[0] += np.bincount(bins[~positive], minlength=n_bins)
-        counts[1] += np.bincount(bins[positive], minlength=n_bins)
+    counts = np.zeros((2, len(edges)))  # of negatives and positives: a million rows become 2000
+    for column in columns:
+        everything, positives = (_count_from(edges, scores) for scores in column)
+        counts += everything - positives, positives
     begin, end = _on_scale(_ends_but_for_outliers(ordered), clip, log_odds)
     half = end / 2 - begin / 2
     if not half > 0 or not counts.any(axis=1).all():
@@ -101,7 +99,7 @@ def fit_calibration(columns, ends):
     z = np.clip(_on_scale(centres, clip, log_odds), begin, end)
     place = np.tile((z / 2 - begin / 2) / half, 2)[:, np.newaxis]
     curve = LogisticRegression(C=100, solver="newton-cholesky").fit(
-        place, np.repeat([0, 1], n_bins), counts.ravel()
+        place, np.repeat([0, 1], len(edges)), counts.ravel()
     )
     slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
     if slope <= 0:
@@ -109,13 +107,19 @@ def fit_calibration(columns, ends):
     return Calibration(slope, intercept, float(begin), float(half), clip, log_odds)
 
 
-def _sample(columns):
-    """Return the scores of all labels, ascending; of many, some that are drawn at random."""
-    share = _SAMPLE / sum(len(scores) for scores in columns)
-    if share < 1:
-        rng = np.random.default_rng(0)
-        columns = [s[rng.integers(len(s), size=int(share * len(s)) + 1)] for s in columns]
-    return np.sort(np.concatenate(columns))
+def _evenly(columns):
+    """Return the scores of all labels, ascending; of many, those at even ranks of each label."""
+    share = min(1.0, _SAMPLE / sum(len(column.ordered) for column in columns))
+    some = []
+    for ordered, _ in columns:
+        ranks = np.linspace(0, len(ordered) - 1, max(2, round(share * len(ordered))))
+        some.append(ordered[ranks.round().astype(int)] if share < 1 else ordered)
+    return np.sort(np.concatenate(some))
+
+
+def _count_from(edges, ordered):
+    """Return how many scores there are from each edge to the next."""
+    return -np.diff(len(ordered) - np.searchsorted(ordered, edges), append=0)
 
 
 def _equal_bins(ordered):
@@ -148,10 +152,19 @@ def _clip(ordered):
     return max(_TINY, float(nearest) / 2)
 
 
-def expected_f1_threshold(probability):
-    """Return half of the best ratio of expected counts, ``2 E[tp] / (k + E[positives])``."""
-    ordered = np.sort(probability)[::-1].astype(np.float64)
-    tp = np.cumsum(ordered)
+def expected_f1_threshold(ordered):
+    """Return half of the best ratio of expected counts, ``2 E[tp] / (k + E[positives])``.
+
+    Parameters
+    ----------
+    ordered : ndarray of shape (n,)
+        Probabilities, ascending.
+
+    Returns
+    -------
+    threshold : float
+    """
+    tp = np.cumsum(ordered[::-1], dtype=np.float64)
     return float(np.max(tp / (np.arange(1, len(tp) + 1) + tp[-1])))
 
 

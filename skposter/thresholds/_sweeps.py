@@ -17,6 +17,18 @@ _CHUNK = 1 << 20  # scores handled at once where a temporary is several times th
 _CALLABLE_THRESHOLDS = 200
 
 
+class Column(NamedTuple):
+    """The scores of a label, or of all, where the label is known."""
+
+    ordered: np.ndarray
+    of_positives: np.ndarray
+
+    @classmethod
+    def of(cls, score, positive):
+        """Sort scores, `(n,)`, and those of the positives."""
+        return cls(np.sort(score), np.sort(score[positive]))
+
+
 class Sweep(NamedTuple):
     """What happens to a column of scores at each threshold worth trying, from the highest down.
 
@@ -64,11 +76,23 @@ def threshold_above(score, end=np.inf):
         return above if np.isfinite(above) else float(np.nextafter(score, np.inf))
 
 
-def settled(threshold, score):
-    """Return a threshold that decides about `score` as this one does, in float32 too."""
-    reached = score >= np.float64(threshold)  # a Python float would be rounded to float32
-    lower = score[~reached].max(initial=-np.inf)
-    upper = score[reached].min(initial=np.inf)
+def settled(threshold, ordered):
+    """Return a threshold that decides about scores as this one does, in float32 too.
+
+    Parameters
+    ----------
+    threshold : float
+    ordered : ndarray of shape (n,)
+        The scores, ascending.
+
+    Returns
+    -------
+    threshold : float
+    """
+    # Of the scores' own type, searchsorted would round the threshold.
+    rank = np.searchsorted(ordered.astype(np.float64, copy=False), threshold)
+    lower = float(ordered[rank - 1]) if rank else -np.inf
+    upper = float(ordered[rank]) if rank < len(ordered) else np.inf
     single = _single(threshold)
     if max(lower, _single(lower)) < single <= upper:
         return single
@@ -88,13 +112,12 @@ def _single_at_most(number):
     return single
 
 
-def sweep(score, positive, ends):
+def sweep(column, ends):
     """Count true positives and predictions at each distinct score of the positives.
 
     Parameters
     ----------
-    score : ndarray of shape (n,)
-    positive : ndarray of shape (n,), bool
+    column : Column
     ends : (float, float)
         From :func:`score_ends`.
 
@@ -103,8 +126,7 @@ def sweep(score, positive, ends):
     Sweep
         Arrays of shape (number of distinct scores of positives,), possibly empty.
     """
-    ordered = np.sort(score)
-    of_positives = np.sort(score[positive])
+    ordered, of_positives = column
     upper = _distinct(of_positives)[::-1]
     rank = np.searchsorted(ordered, upper, side="left")
     return Sweep(
