@@ -385,6 +385,7 @@ def choose_labels(
             )
         return (only,), (), "it is the only column left"
     if not lists:
+        _check_no_words(cells, one_hot, asked)
         if asked.label_values is None and not any(cells[name].is_binary for name in one_hot):
             raise DataError(_ask_for_values(cells, one_hot))
         return (), _without_metadata(cells, one_hot, asked), "its cells are 0/1"
@@ -409,6 +410,26 @@ def choose_labels(
     if not listed.intersection(agreeing):
         agreeing = ()
     return lists, agreeing, "it is called so" if _is_called_labels(lists[0]) else "it holds lists"
+
+
+def _check_no_words(cells: Mapping[str, Cells], one_hot: Sequence[str], asked: Columns) -> None:
+    """Ask about words beside columns of 0/1 that look like labels, or beside a single one."""
+    if asked.metadata_columns is not None:
+        return
+    is_one = len([name for name in one_hot if not _is_surely_no_label(name)]) == 1
+    words = [
+        name
+        for name, column in cells.items()
+        if column.filled and not (name in one_hot or column.is_number or _is_called_metadata(name))
+    ]
+    lists = [n for n in words if any("|" in as_text(cell) for cell in cells[n].filled)]
+    if lists or (is_one and words):
+        name = (lists or words)[0]
+        raise DataError(
+            f"{short_list(one_hot)} {'holds' if len(one_hot) == 1 else 'hold'} 0/1 and {name!r} "
+            f"words: say which are the labels, label_columns={list(one_hot)[:12]} or "
+            f"label_column={name!r}, or what is none, metadata_columns={[name]}"
+        )
 
 
 def _or_values(names: Sequence[str]) -> str:
@@ -451,13 +472,17 @@ def _ask_for_values(cells: Mapping[str, Cells], names: Sequence[str]) -> str:
 
 
 def _choose_lists(cells: Mapping[str, Cells]) -> tuple[str, ...]:
+    """Return the columns that may be of lists; one if its name or its cells leave no doubt."""
     filled = {name: column for name, column in cells.items() if column.filled}
     only = [name for name in filled if _is_called_nothing_but_labels(name)]
-    only = [name for name in only if not _words(name) & {"id", "ids"}] or only
-    called = only or [n for n in filled if _is_called_labels(n) and not _is_called_metadata(n)]
-    return tuple(
-        called or [n for n, c in filled.items() if c.is_lists and not _is_called_metadata(n)]
-    )
+    if sure := [name for name in only if not _words(name) & {"id", "ids"}]:
+        return tuple(sure)
+    others = [name for name in filled if not _is_called_metadata(name)]
+    called = only or [name for name in others if _is_called_labels(name)]
+    if not called:
+        return tuple(name for name in others if filled[name].is_lists)
+    # A name like category_id is not enough where there are words beside it.
+    return (*called, *(n for n in others if n not in called and not filled[n].is_number))
 
 
 def _without_metadata(

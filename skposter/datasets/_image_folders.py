@@ -127,7 +127,7 @@ def _list_files(folder: ImageFolder) -> list[str]:
         )
     names = folder.folder_names()
     for name in names:
-        inside = folder.find(f"{name}/.")
+        inside = folder.find(f"{name}/any")
         if inside.kind == "outside_image_dir":
             raise DataError(f"{folder.path!r}: {inside.detail}")
         deeper = ImageFolder(folder.path_of(name)).folder_names()

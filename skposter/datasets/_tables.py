@@ -414,7 +414,14 @@ def _checked_names(names: list[str]) -> list[str]:
             f"the column name {repeated!r} appears {names.count(repeated)} times; if this is no "
             "header, name the columns with column_names=[...]"
         )
-    return [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    given = set(names)
+    return [name or _unused(f"Unnamed: {number}", given) for number, name in enumerate(names)]
+
+
+def _unused(name: str, given: set[str]) -> str:
+    while name in given:
+        name += "'"
+    return name
 
 
 def looks_like_image(cell: str) -> bool:
