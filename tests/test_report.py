@@ -13,10 +13,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 import skposter
 from skposter import ImageLoader
 from skposter._report.gallery import choose_cards
+from skposter._report.scores import scores_with_intervals
 from skposter._report.verdict import verdict
 from skposter.commands import main
 from skposter.datasets import make_posters
 from skposter.display import known_labels
+from skposter.exceptions import UnknownLabelWarning
 from skposter.metrics import label_report, score_summary
 from skposter.persistence import save
 
@@ -125,20 +127,53 @@ def test_the_command_says_what_evaluate_says(trained, posters, tmp_path, capsys)
         assert float(values[2]) == pytest.approx(row["f1"])
 
 
-def test_intervals_hold_the_score_and_come_from_the_seed():
-    model, X, y = told()
-    first, again, other = (
-        skposter.report(model, X, y, n_bootstrap=30, random_state=seed, heat_maps=False).scores
-        for seed in (0, 0, 1)
+def scored(model, y, n_bootstrap, seed=0):
+    return scores_with_intervals(
+        y,
+        model.y_score,
+        (model.y_score >= 0.4).astype(int),
+        np.full(y.shape[1], 0.4),
+        list(y.columns),
+        model.label_frequencies_,
+        n_bootstrap=n_bootstrap,
+        random_state=seed,
+        verbose=0,
     )
+
+
+def test_intervals_hold_the_score_and_come_from_the_seed():
+    model, _, y = told()
+    first, again, other = (scored(model, y, 30, seed).summary for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(first, again)
     assert not first.equals(other)
     of_probabilities = first.loc[["binary_crossentropy", "lrap", "f1_micro"]]
     assert (of_probabilities["low"] < of_probabilities["model"]).all()
     assert (of_probabilities["model"] < of_probabilities["high"]).all()
-    without = skposter.report(model, X, y, n_bootstrap=0, heat_maps=False)
-    assert without.scores["low"].isna().all()
-    assert "interval" not in " ".join(without.verdict)
+    without = scored(model, y, 0)
+    assert without.summary["low"].isna().all()
+    assert "interval" not in " ".join(verdict(*without, len(y), list(y.columns)))
+
+
+def test_unknown_labels_are_left_out_and_counted():
+    model, X, y = told()
+    hidden = y.astype(float)
+    hidden.iloc[:30, 1] = np.nan
+    hidden.iloc[30] = np.nan
+    with pytest.warns(UnknownLabelWarning) as said:
+        report = skposter.report(model, X, hidden, n_bootstrap=10, heat_maps=False, n_images=8)
+    assert len(said) <= 2, "once for each table, not for each draw"
+    assert report.per_label["support"].tolist() == hidden.sum().tolist()
+    assert "34 labels of images are unknown and left out" in report.html
+    kept = [row for row in range(120) if row != 30]
+    with pytest.warns(UnknownLabelWarning):
+        expected = score_summary(
+            hidden.iloc[kept].to_numpy(),
+            model.y_score[kept],
+            model.y_score[kept] >= 0.4,
+            label_frequencies=model.label_frequencies_,
+        )["model"]
+    for name in ("binary_crossentropy", "f1_micro", "mean_average_precision"):
+        assert report.scores.loc[name, "model"] == pytest.approx(expected[name])
 
 
 def test_columns_are_put_into_the_order_of_the_model():

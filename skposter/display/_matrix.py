@@ -55,6 +55,7 @@ def plot_matrix(ax, values, rows, columns, *, largest=None, digits=0, colours="B
             ink = "#ffffff" if value > _DARK * largest else "#101010"
             text = f"{value:.{digits}f}"
             texts.append(ax.text(j, i, text, ha="center", va="center", color=ink, fontsize=size))
+            texts[-1].set_in_layout(False)  # it lies inside, and there are hundreds
     rows, columns = ([shortened(name, _LONGEST) for name in names] for names in (rows, columns))
     names = {"fontsize": size + 1, "parse_math": False}
     ax.set_xticks(np.arange(len(columns)), columns, rotation=90, **names)
