@@ -373,7 +373,7 @@ def test_parameters_as_people_write_them_go_round(tmp_path, fitted_classifier, t
         {"threshold": {np.int64(1): np.float32(0.25)}},
         {"threshold": np.array([0.25, 0.75])},
         {"threshold": np.float64(0.3), "min_labels": np.int64(1)},
-        {"class_weight": {0: 2.0, 1: 1.0}},
+        {"pos_weight": {0: 2.0, 1: 1.0}},
         {"random_state": np.int64(3)},
     ):
         model = copy.deepcopy(numbered).set_params(**params)
@@ -386,7 +386,7 @@ def test_parameters_as_people_write_them_go_round(tmp_path, fitted_classifier, t
                 assert {type(key) for key in found} == {int}
             else:
                 np.testing.assert_array_equal(found, value)
-    wrapped = FixedThresholdsClassifier(FrozenEstimator(numbered), {1: 0.9}).fit(X, y)
+    wrapped = FixedThresholdsClassifier(FrozenEstimator(numbered), threshold={1: 0.9}).fit(X, y)
     loaded = skposter.load(_saved(wrapped, tmp_path))
     assert loaded.thresholds_.tolist() == [0.5, 0.9]
     named = copy.deepcopy(fitted_classifier).set_params(threshold={"green": 0.125, "__items__": 1})

@@ -13,7 +13,7 @@ import numpy as np
 
 from skposter.exceptions import ArtifactError
 
-__all__ = ["MAX_BYTES", "as_json", "as_python", "brief", "expect", "parse_json"]
+__all__ = ["MAX_BYTES", "as_json", "as_python", "brief", "expect", "one_line", "parse_json"]
 
 # Of any JSON. A value takes Python some 60 bytes, however short it is written.
 MAX_BYTES = 8 * 2**20
@@ -22,6 +22,7 @@ _MAX_NESTING = 60
 # Of one parameter.
 _MAX_TEXT = 10_000
 _MAX_DEPTH = 6
+_MAX_MESSAGE = 500
 # A mapping whose names are not all texts is an object of this name and a list of pairs.
 _PAIRS = "__items__"
 _HALF_OF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -35,6 +36,13 @@ _short.maxlevel = 3
 def brief(value):
     """Return the representation of anything in at most a few hundred characters."""
     return _short.repr(value)
+
+
+def one_line(text):
+    """Return what an error says of things from a file, in one line that can be printed."""
+    text = " ".join(str(text).split())
+    text = text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "..."
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def parse_json(data, what, *, max_values=_MAX_VALUES):
@@ -85,7 +93,7 @@ def parse_json(data, what, *, max_values=_MAX_VALUES):
     except ArtifactError:
         raise
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{what}: not JSON ({brief(str(error))}).") from error
+        raise ArtifactError(f"{what}: not JSON ({one_line(error)}).") from error
     if not isinstance(found, dict):
         raise ArtifactError(f"{what}: expected a JSON object, got {type(found).__name__}.")
     _check_nesting(found, what)

@@ -12,7 +12,7 @@ import struct
 import numpy as np
 import safetensors.numpy
 
-from skposter._files.json_values import brief, expect, parse_json
+from skposter._files.json_values import brief, expect, one_line, parse_json
 from skposter.exceptions import ArtifactError
 
 __all__ = ["pack_arrays", "unpack_arrays"]
@@ -92,7 +92,7 @@ def unpack_arrays(data):
     try:
         return safetensors.numpy.load(data)
     except Exception as error:  # the package's own, and NumPy's where no array has such a shape
-        raise ArtifactError(f"Arrays: {brief(str(error))}.") from error
+        raise ArtifactError(f"Arrays: {one_line(error)}.") from error
 
 
 def _is_length(value):

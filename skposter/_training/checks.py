@@ -122,7 +122,9 @@ def check_labels(y, *, n_samples=None, label_names=None, unknown=False):
         )
     if len(set(labels.names)) != len(labels.names):
         raise ValueError(f"Label names must differ, got {labels.names}.")
-    return labels.to_numpy(np.float32), np.asarray(labels.names)
+    # Texts as objects, as pandas has them: texts of NumPy lose zeros at their ends.
+    dtype = object if any(isinstance(name, str) for name in labels.names) else None
+    return labels.to_numpy(np.float32), np.asarray(labels.names, dtype=dtype)
 
 
 def check_same_labels(names, known):

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from skposter._files.json_values import as_json, as_python, brief, expect
+from skposter._files.json_values import as_json, as_python, brief, expect, one_line
 from skposter.exceptions import ArtifactError
 from skposter.persistence._keras_objects import is_keras_object
 from skposter.persistence._networks import (
@@ -164,7 +164,7 @@ def _network(classifier, arrays, where):
     try:
         shapes = shapes_of(partial(untrained_network, classifier))
     except Exception as error:  # the builders check their options in their own ways
-        message = brief(str(error))
+        message = one_line(error)
         raise ArtifactError(f"{where}: the network cannot be built: {message}") from error
     batch_size = classifier.recipe_["batch_size"]
     if classifier.batch_size != "auto":

@@ -14,7 +14,7 @@ import stat
 import zipfile
 
 from skposter._files.durable import write_durably
-from skposter._files.json_values import MAX_BYTES, brief, expect, parse_json
+from skposter._files.json_values import MAX_BYTES, brief, expect, one_line, parse_json
 from skposter.exceptions import ArtifactError
 
 __all__ = ["ARRAYS", "CARD", "FORMAT_VERSION", "is_container", "read_container", "write_container"]
@@ -205,7 +205,7 @@ def _explanation(start, error):
             "with files that you trust."
         )
     if start[:2] == b"PK":
-        return f"is damaged or incomplete ({brief(str(error))})."
+        return f"is damaged or incomplete ({one_line(error)})."
     return "is not a model written by skposter.save."
 
 

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skposter._estimators.steps import learned
-from skposter._files.json_values import as_json, as_python, brief, expect
+from skposter._files.json_values import as_json, as_python, brief, expect, one_line
 from skposter.exceptions import ArtifactError
 from skposter.persistence import _classifier as image_classifier
 from skposter.persistence._params import (
@@ -170,7 +170,7 @@ def _restore_loader(node, arrays, where):
     try:
         return loader.fit([])
     except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {brief(str(error))}") from error
+        raise ArtifactError(f"{where}: {one_line(error)}") from error
 
 
 def _describe_pipeline(pipeline, arrays, where):
@@ -200,7 +200,7 @@ def _restore_pipeline(node, arrays, where):
     try:
         pipeline._validate_steps()
     except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {brief(str(error))}") from error
+        raise ArtifactError(f"{where}: {one_line(error)}") from error
     return pipeline
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 
-from skposter._files.json_values import as_json, as_python, brief, expect
+from skposter._files.json_values import as_json, as_python, brief, expect, one_line
 from skposter.exceptions import ArtifactError
 
 __all__ = ["describe_keras_object", "is_keras_object", "restore_keras_object"]
@@ -74,7 +74,7 @@ def restore_keras_object(node, where, depth=0):
         return kind(**restored)
     except Exception as error:  # each class checks its arguments in its own way
         raise ArtifactError(
-            f"{where}: {name} refuses its arguments ({brief(str(error))})."
+            f"{where}: {name} refuses its arguments ({one_line(error)})."
         ) from error
 
 

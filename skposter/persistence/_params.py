@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skposter._files.json_values import as_json, as_python, brief
+from skposter._files.json_values import as_json, as_python, brief, one_line
 from skposter.exceptions import ArtifactError
 from skposter.persistence._keras_objects import (
     describe_keras_object,
@@ -77,7 +77,7 @@ def restore_params(kind, params, where, **given):
     try:
         estimator._validate_params()
     except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{where}: {brief(str(error))}") from error
+        raise ArtifactError(f"{where}: {one_line(error)}") from error
     return estimator
 
 

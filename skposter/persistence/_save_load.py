@@ -9,7 +9,7 @@ import numpy as np
 
 from skposter._estimators.steps import deciding, learned
 from skposter._estimators.versions import library_versions, warn_about_versions
-from skposter._files.json_values import as_json, brief, expect
+from skposter._files.json_values import as_json, brief, expect, one_line
 from skposter._files.safetensors import pack_arrays, unpack_arrays
 from skposter.exceptions import ArtifactError
 from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
@@ -192,7 +192,7 @@ def _read(path):
         raise
     except Exception as error:
         raise ArtifactError(
-            f"cannot be restored ({type(error).__name__}: {brief(str(error))})."
+            f"cannot be restored ({type(error).__name__}: {one_line(error)})."
         ) from error
 
 
@@ -218,7 +218,7 @@ def _restored(manifest, arrays):
     except ArtifactError:
         raise
     except ValueError as error:  # not fitted, or parameters that no thresholds follow from
-        raise ArtifactError(brief(str(error))) from error
+        raise ArtifactError(one_line(error)) from error
     written = {"label_names": names, "thresholds": thresholds, "min_labels": min_labels}
     if decided != written:
         raise ArtifactError(
