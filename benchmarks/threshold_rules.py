@@ -230,8 +230,8 @@ def page(train, val, is_network, rules, shrinkage):
         f"{model}, {len(train.y)} training and {len(val.y)} validation posters, {n_labels} labels. "
         "Thresholds are chosen on out-of-fold scores of the training posters (five folds); the "
         "first five columns are on the validation posters. The last three are the value of the "
-        "rule's own objective: on the scores that it was chosen on (`best_score_`), cross-validated "
-        "(`cv_score_`) and on the validation posters.",
+        "rule's own objective: on the scores that it was chosen on (`best_score_`), "
+        "cross-validated (`cv_score_`) and on the validation posters.",
         "",
         "| rule | micro F1 | macro F1 | samples F1 | Hamming | labels | in-sample | "
         "cross-validated | validation |",

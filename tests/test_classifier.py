@@ -98,9 +98,9 @@ def test_options_of_a_network_are_parameters_of_the_classifier_too():
     assert repr(classifier.network) == "SmallCNN(dropout=0.1, filters=(4,))"
     classifier.set_params(network=Pretrained("mobilenet"), network__fine_tune="last")
     assert classifier.network.fine_tune == "last"
-    with pytest.raises(TypeError, match="no parameter 'filter'.* Did you mean 'filters'"):
+    with pytest.raises(TypeError, match=r"no parameter 'filter'.* Did you mean 'filters'"):
         SmallCNN(filter=(4,))
-    with pytest.raises(ValueError, match="Invalid parameter 'fine_tun'.* Did you mean 'fine_tune'"):
+    with pytest.raises(ValueError, match=r"Invalid parameter 'fine_tun'.* you mean 'fine_tune'"):
         classifier.set_params(network__fine_tun="last")
 
 

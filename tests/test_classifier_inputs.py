@@ -270,7 +270,7 @@ def test_images_in_files_are_checked_as_others_are(
 ):
     X, y = colour_images
     unread = tiny_classifier(network=build_nothing)
-    with pytest.raises(ValueError, match="Expected uint8 images .* got dtype float32"):
+    with pytest.raises(ValueError, match=r"Expected uint8 images .* got dtype float32"):
         unread.fit(stored(kind, X.astype(np.float32)), y)
     with pytest.raises(ValueError, match="119 images and 120 rows of y"):
         unread.fit(stored(kind, X[:-1]), y)
@@ -287,7 +287,7 @@ def test_tensors_are_images_too(tiny_classifier, colour_images, reference):
     np.testing.assert_array_equal(
         classifier.predict_proba(tf.constant(X)), reference.predict_proba(X)
     )
-    with pytest.raises(ValueError, match="Expected uint8 images .* got dtype float32"):
+    with pytest.raises(ValueError, match=r"Expected uint8 images .* got dtype float32"):
         classifier.predict(tf.constant(X, dtype="float32"))
 
 

@@ -602,7 +602,8 @@ outside = MultiLabelImageClassifier(**params).fit(X, y)
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():  # another scope, other variables
     again = outside.predict_proba(X[:3])
     outside.partial_fit(X, y)
-np.testing.assert_allclose(again, MultiLabelImageClassifier(**params).fit(X, y).predict_proba(X)[:3], atol=1e-6)
+alone = MultiLabelImageClassifier(**params).fit(X, y).predict_proba(X)[:3]
+np.testing.assert_allclose(again, alone, atol=1e-6)
 
 with tf.distribute.OneDeviceStrategy("CPU:1").scope():
     one = MultiLabelImageClassifier(**params).fit(X, y)

@@ -197,7 +197,7 @@ def test_a_series_of_numbers_is_read_by_name():
     unnamed = pd.Series([0.7, 0.3])
     assert per_label(unnamed, ["red", "blue"], default=0.5, what="t").tolist() == [0.7, 0.3]
     assert per_label(thresholds, [0, 1], default=0.5, what="t").tolist() == [0.3, 0.7]
-    with pytest.raises(ValueError, match="t names 'bleu'.*Did you mean 'blue'"):
+    with pytest.raises(ValueError, match=r"t names 'bleu'.*Did you mean 'blue'"):
         per_label(pd.Series({"bleu": 0.1}), ["red", "blue"], default=0.5, what="t")
 
 
