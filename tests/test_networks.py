@@ -1,13 +1,16 @@
 """Built-in networks, what builders get to know, and predictions of mirrored images."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
+from skposter._keras.tensorflow import keras
 from skposter._labels.log_odds import mean_of_log_odds
 from skposter._training.recipe import DEFAULTS
+from skposter.exceptions import LabelWarning
 from skposter.networks import (
     BACKBONES,
     NETWORKS,
@@ -111,6 +114,250 @@ def test_a_pretrained_network_is_trained_otherwise_than_one_from_scratch():
 def test_an_unknown_network_is_named(tiny_classifier, colour_images):
     with pytest.raises(ValueError, match=r"'mobilnet' is not known. Did you mean 'mobilenet'"):
         tiny_classifier(network="mobilnet").fit(*colour_images)
+
+
+# --------------------------------------------------------------------------------------------------
+# What a network of one's own returns
+
+
+def ending(*last, inputs="uint8"):
+    """Return a function that builds a network with these layers at its end."""
+
+    def network(meta):
+        images = keras.Input(meta["input_shape"], dtype=inputs)
+        x = keras.layers.Conv2D(4, 3, strides=2)(keras.layers.Rescaling(1 / 255)(images))
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        for layer in last:
+            x = layer(meta)(x) if isinstance(layer, LayerOf) else layer(x)
+        return keras.Model(images, x)
+
+    return network
+
+
+class LayerOf:
+    """A layer made for the labels of `meta`."""
+
+    def __init__(self, *args, more=0, **kwargs):
+        self.args, self.more, self.kwargs = args, more, kwargs
+
+    def __call__(self, meta):
+        return keras.layers.Dense(meta["n_labels"] + self.more, *self.args, **self.kwargs)
+
+
+def squashed(x):
+    return keras.ops.sigmoid(2 * x)
+
+
+class Subclassed(keras.Model):
+    def __init__(self, n_labels, activation="sigmoid", **options):
+        super().__init__(**options)
+        self.rescaling = keras.layers.Rescaling(1 / 255)
+        self.pool = keras.layers.GlobalAveragePooling2D()
+        self.dense = keras.layers.Dense(n_labels, activation=activation)
+
+    def call(self, images):
+        return self.dense(self.pool(self.rescaling(images)))
+
+
+class Described(Subclassed):
+    def get_config(self):
+        return {"n_labels": self.dense.units}
+
+
+def sequential(*, with_input, activation="sigmoid"):
+    def network(meta):
+        layers = [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(meta["n_labels"], activation=activation),
+        ]
+        return keras.Sequential([keras.Input(meta["input_shape"])] * with_input + layers)
+
+    return network
+
+
+def inside_another(meta):
+    inner = ending(LayerOf(activation="sigmoid"))(meta)
+    images = keras.Input(meta["input_shape"], dtype="uint8")
+    return keras.Model(images, inner(images))
+
+
+def in_lists(meta):
+    model = ending(LayerOf(activation="sigmoid"))(meta)
+    return keras.Model([model.inputs[0]], {"labels": model.outputs[0]})
+
+
+GOOD = {
+    "sigmoid": ending(LayerOf(activation="sigmoid")),
+    "of float images": ending(LayerOf(activation="sigmoid"), inputs="float32"),
+    "hard sigmoid": ending(LayerOf(activation="hard_sigmoid")),
+    "a layer": ending(LayerOf(), keras.layers.Activation("sigmoid")),
+    "an operation": ending(LayerOf(), keras.ops.sigmoid),
+    "arithmetics": ending(LayerOf(activation="sigmoid"), lambda x: 0.9 * x + 0.05),
+    "a function": ending(LayerOf(activation=squashed)),
+    "half floats": ending(LayerOf(activation="sigmoid", dtype="float16")),
+    "inside another": inside_another,
+    "in lists": in_lists,
+    "sequential": sequential(with_input=True),
+    "sequential without input": sequential(with_input=False),
+    "subclassed": lambda meta: Subclassed(meta["n_labels"]),
+    "subclassed and described": lambda meta: Described(meta["n_labels"]),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_networks_of_sigmoids_are_taken(name, tiny_classifier, colour_images):
+    X, y = colour_images
+    classifier = tiny_classifier(network=GOOD[name], epochs=2).fit(X, y)
+    probabilities = classifier.predict_proba(X)
+    assert probabilities.shape == (120, 3)
+    assert probabilities.dtype == np.float32
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert classifier.history_["loss"][1] < classifier.history_["loss"][0]
+    assert classifier.predict_proba(X[:1]).shape == (1, 3)
+    again = clone(classifier).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), probabilities)
+    for copied in [pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)]:
+        np.testing.assert_array_equal(copied.predict_proba(X), probabilities)
+        assert copied.partial_fit(X, y).n_iter_ == 3
+
+
+def two_outputs(meta):
+    model = ending(LayerOf(activation="sigmoid"))(meta)
+    return keras.Model(model.inputs[0], [model.outputs[0], model.outputs[0]])
+
+
+def two_inputs(meta):
+    inputs = [keras.Input(meta["input_shape"]) for _ in range(2)]
+    x = keras.layers.GlobalAveragePooling2D()(inputs[0] + inputs[1])
+    return keras.Model(inputs, LayerOf(activation="sigmoid")(meta)(x))
+
+
+SIGMOID = r'activation="sigmoid"'
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (ending(LayerOf()), f"returns logits.*{SIGMOID}.*from_logits=True"),
+        (ending(LayerOf(), keras.layers.Activation("linear")), "returns logits"),
+        (ending(LayerOf(activation="softmax")), f"ends in a softmax.*{SIGMOID}"),
+        (ending(LayerOf(), keras.layers.Softmax()), "softmax"),
+        (ending(LayerOf(), keras.layers.Activation("softmax")), "softmax"),
+        (ending(LayerOf(), keras.ops.softmax), "softmax"),
+        (ending(LayerOf(activation="softmax"), keras.layers.Identity()), "sum to one"),
+        (ending(LayerOf(activation="relu")), f"ends in 'relu'.*{SIGMOID}"),
+        (ending(LayerOf(activation="tanh")), "ends in 'tanh'"),
+        (ending(LayerOf(), lambda x: 10 * x), "no\\s+probabilities"),
+        (
+            ending(LayerOf(activation="sigmoid", more=1)),
+            r"output shape \(None, 4\), expected \(None, 3\)",
+        ),
+        (ending(keras.layers.Dense(1, activation="sigmoid")), r"output shape \(None, 1\)"),
+        (ending(LayerOf(activation="sigmoid"), keras.layers.Reshape((3, 1))), r"\(None, 3, 1\)"),
+        (two_outputs, "1 inputs? and 2 outputs, expected one of each"),
+        (two_inputs, "2 inputs and 1 outputs?, expected one of each"),
+        (sequential(with_input=True, activation=None), "returns logits"),
+        (sequential(with_input=False, activation="softmax"), "softmax"),
+        (lambda meta: Subclassed(meta["n_labels"] + 1), r"output shape \(None, 4\)"),
+        (lambda meta: Subclassed(meta["n_labels"], "softmax"), "sum to one"),
+        (lambda meta: Subclassed(meta["n_labels"], None), "no\\s+probabilities"),
+        (lambda meta: Subclassed("three"), "."),
+    ],
+)
+def test_other_networks_are_refused_before_training(
+    network, message, tiny_classifier, colour_images, monkeypatch
+):
+    def no_training(*args):
+        raise AssertionError("the network was trained")
+
+    monkeypatch.setattr("skposter._training.keras_fit._run", no_training)
+    with pytest.raises(ValueError, match=message):
+        tiny_classifier(network=network).fit(*colour_images)
+
+
+def test_what_only_training_shows_is_an_error_too(tiny_classifier, colour_images):
+    def network(meta):
+        model = ending(LayerOf(activation="sigmoid"))(meta)
+        scale = Scale()(model.outputs[0])
+        return keras.Model(model.inputs[0], scale)
+
+    class Scale(keras.layers.Layer):
+        """One until something is learned."""
+
+        def build(self, shape):
+            self.factor = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, x):
+            return x * self.factor
+
+    classifier = tiny_classifier(network=network, epochs=40, learning_rate=1.0, loss="mse")
+    labels = np.ones_like(colour_images[1])
+    with pytest.warns(LabelWarning), pytest.raises(ValueError, match="which are no probabilities"):
+        classifier.fit(colour_images[0], 0 * labels + (np.arange(3) < 3)).predict_proba(
+            colour_images[0]
+        )
+
+
+LOGIT_LOSSES = {
+    "crossentropy": keras.losses.BinaryCrossentropy,
+    "focal": keras.losses.BinaryFocalCrossentropy,
+}
+
+
+@pytest.mark.parametrize("loss", LOGIT_LOSSES)
+@pytest.mark.parametrize("pos_weight", [None, [1.0, 2.0, 3.0]], ids=["", "weights"])
+def test_a_loss_of_logits_makes_logits_right(loss, pos_weight, tiny_classifier, colour_images):
+    X, y = colour_images
+    kind = LOGIT_LOSSES[loss]
+    params = {"epochs": 3, "pos_weight": pos_weight, "validation_fraction": 0}
+    logits = tiny_classifier(network=ending(LayerOf()), loss=kind(from_logits=True), **params)
+    sigmoid = tiny_classifier(network=GOOD["sigmoid"], loss=kind(), **params)
+    of_logits, of_sigmoid = logits.fit(X, y).predict_proba(X), sigmoid.fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(of_logits, of_sigmoid, atol=1e-4)
+    assert (of_logits > 0.5).any()
+    again = pickle.loads(pickle.dumps(logits))
+    np.testing.assert_array_equal(again.predict_proba(X), of_logits)
+    np.testing.assert_array_equal(again.model_(X), logits.model_(X))
+
+
+def test_logits_are_corrected_on_average_too(tiny_classifier, colour_images):
+    X, y = colour_images
+    params = {"epochs": 1, "correct_intercepts": True, "validation_fraction": 0}
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    for network in (ending(LayerOf()), sequential(with_input=False, activation=None)):
+        fitted = tiny_classifier(network=network, loss=loss, **params).fit(X, y)
+        means = fitted.predict_proba(X).mean(axis=0)
+        np.testing.assert_allclose(means, y.mean(axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("network", [GOOD["sigmoid"], GOOD["an operation"], GOOD["sequential"]])
+def test_a_sigmoid_under_a_loss_of_logits_is_refused(network, tiny_classifier, colour_images):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    with pytest.raises(ValueError, match=r"ends in 'sigmoid', and the loss takes logits"):
+        tiny_classifier(network=network, loss=loss).fit(*colour_images)
+
+
+def test_our_networks_are_right_under_a_loss_of_logits(tiny_classifier, colour_images):
+    X, y = colour_images
+    params = {"epochs": 2, "validation_fraction": 0}
+    loss = keras.losses.BinaryCrossentropy
+    of_logits = tiny_classifier(loss=loss(from_logits=True), **params).fit(X, y)
+    plain = tiny_classifier(loss=loss(), **params).fit(X, y)
+    np.testing.assert_array_equal(of_logits.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_networks_of_ones_own_follow_the_policy(policy, tiny_classifier, colour_images):
+    X, y = colour_images
+    classifier = tiny_classifier(network=GOOD["sigmoid"], dtype_policy=policy, epochs=2).fit(X, y)
+    assert classifier.model_.outputs[0].dtype == policy.removeprefix("mixed_")
+    probabilities = classifier.predict_proba(X)
+    assert probabilities.dtype == np.float32
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(classifier)).predict_proba(X), probabilities
+    )
 
 
 # --------------------------------------------------------------------------------------------------
