@@ -30,7 +30,8 @@ from skposter.networks import SmallCNN
 def out_of_fold(paths, y, epochs, seed):
     """Return probabilities of networks that were not trained on the image in question."""
     classifier = MultiLabelImageClassifier(
-        SmallCNN(dropout=0.1),
+        SmallCNN(filters=(32, 64, 128), dropout=0.0),
+        augmentation="none",
         learning_rate=2e-3,
         epochs=epochs,
         validation_fraction=0,
@@ -53,7 +54,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--posters", type=int, default=1000)
     parser.add_argument("--flipped", type=float, default=0.05)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--scores", help="a folder of probabilities, to use and to add to")
     parser.add_argument("--output")

@@ -41,7 +41,7 @@ def explain(model, X, labels=None, *, method="hirescam", layer=None, label_names
         Of the networks of Keras, the gradients at the last feature maps: multiplied with the
         features place by place [1]_, averaged over places first [2]_, or positive ones only [3]_.
         ``"occlusion"`` covers parts of the image and watches the log-odds fall [4]_; it takes any
-        classifier and a hundred times as long.
+        classifier and several times as long.
     layer : str, default=None
         The layer whose output counts as the last feature maps; None finds it.
     label_names : sequence of str, default=None
