@@ -40,7 +40,7 @@ def save(model, path, *, scores=None, description=""):
         Where to; ``.skposter`` is the usual ending.
     scores : dict of str to float, default=None
         What the model reached, on which images: ``{"macro F1, test.csv": 0.29}``. For the card,
-        beside those on the validation part.
+        beside those on the images set aside.
     description : str, default=""
         For the card: what the model is for.
 
