@@ -39,6 +39,7 @@ from skposter._training.subsets import (
     Subset,
     fingerprint_of_images,
     hold_out,
+    is_decoded_when_read,
     weight_of_known,
 )
 from skposter.exceptions import TrainingDivergedError
@@ -579,7 +580,9 @@ class MultiLabelImageClassifier(
         network = classifier.network_
         memory, key = None, None
         # Looking up costs more than predicting a batch, and a server's requests are no data set.
-        if self.memory is not None and len(X) > batch_size:
+        # Decoding a few images costs more than looking them up.
+        fewest = 1 if is_decoded_when_read(X) else batch_size
+        if self.memory is not None and len(X) > fewest:
             memory = self.memory
             key = [network.fingerprint(), fingerprint_of_images(X), batch_size, tta]
         probabilities = recall(

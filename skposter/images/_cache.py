@@ -193,6 +193,8 @@ class PixelCache:
         self._lock = FileLock(directory / "skposter.lock")
         self.refresh()
 
+    key = staticmethod(image_key)
+
     def __contains__(self, key):
         return key in self._where
 

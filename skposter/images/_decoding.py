@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -10,8 +11,9 @@ import joblib
 import numpy as np
 
 from skposter.exceptions import ImageLoadWarning
-from skposter.images._cache import image_key, open_cache
+from skposter.images._cache import open_cache
 from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels, pixel_settings
+from skposter.images._scratch import scratch
 from skposter.images._sources import describe, failure_report
 
 __all__ = ["MID_GREY", "Decoder", "Pool", "threads"]
@@ -37,8 +39,9 @@ class Decoder:
     on_error : {"raise", "blank"}
     n_threads : int
     cache_dir : str or None
+        None keeps pixels for this process only.
     cache_limit : int
-        In bytes.
+        In bytes; 0 keeps none.
     """
 
     def __init__(self, options, on_error="raise", n_threads=1, cache_dir=None, cache_limit=0):
@@ -49,11 +52,13 @@ class Decoder:
         self.cache_limit = cache_limit
 
     def cache(self):
-        """Return the open `PixelCache`, or None without `cache_dir`."""
-        if self.cache_dir is None:
-            return None
-        settings = pixel_settings(self.options)
-        return open_cache(self.cache_dir, self.cache_limit, self.options.shape, settings)
+        """Return where decoded pixels are kept, a `PixelCache` or a `Scratch`, or None."""
+        settings, shape = pixel_settings(self.options), self.options.shape
+        if self.cache_dir is not None:
+            return open_cache(self.cache_dir, self.cache_limit, shape, settings)
+        if self.cache_limit:
+            return scratch(settings, math.prod(shape), self.cache_limit)
+        return None
 
     def decode(self, sources, rows=None, done=lambda n: None):
         """Load all `sources`.
@@ -107,7 +112,7 @@ class Decoder:
 
         def some(part):
             for i in part:
-                keys[i] = image_key(sources[i]) if isinstance(sources[i], str) else None
+                keys[i] = cache.key(sources[i]) if isinstance(sources[i], str) else None
             first = part[0]
             return [
                 first + i for i in cache.read([keys[i] for i in part], images[first : part[-1] + 1])

@@ -14,6 +14,7 @@ from skposter.images._decoding import Decoder, threads
 from skposter.images._free_memory import check_fits
 from skposter.images._lazy import LazyImages
 from skposter.images._pixels import RESAMPLE, PixelOptions
+from skposter.images._scratch import forget_scratch
 from skposter.images._sources import as_sources
 from skposter.images._verify import image_problems
 
@@ -66,11 +67,14 @@ class ImageLoader(TransformerMixin, BaseEstimator):
     cache_dir : str or path-like, default=None
         Folder for decoded pixels, shared by folds, candidates, predictions and processes. An image
         is found again by its absolute path, size and modification time and by all parameters
-        above, so a file that was overwritten is decoded anew. Only files are cached.
+        above, so a file that was overwritten is decoded anew. Only files are cached. By default
+        images that this process loads repeatedly, as a search does, are kept in a temporary file
+        that ends with it, unless `lazy`.
     cache_limit : int, default=10_000_000_000
         Bytes that all caches in `cache_dir` together may take. When they are reached the shards
         unused for longest make room; what has been in use since this process began stays, and then
-        further images are decoded but not kept.
+        further images are decoded but not kept. The temporary file takes 4 GiB or a quarter of the
+        free disk at most. 0 keeps nothing.
     lazy : bool, default=False
         Whether `transform` returns `LazyImages`, which are decoded when they are looked at, instead
         of an array.
@@ -252,8 +256,13 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         return 0 if self.cache_dir is None else cache_usage(self.cache_dir)
 
     def clear_cache(self):
-        """Delete all pixel caches in `cache_dir`, of every loader that uses it."""
-        if self.cache_dir is not None:
+        """Delete all pixel caches in `cache_dir`, of every loader that uses it.
+
+        Without `cache_dir`, the temporary file of this process is given back.
+        """
+        if self.cache_dir is None:
+            forget_scratch()
+        else:
             clear_cache(self.cache_dir)
 
     def _decoder(self):
@@ -274,7 +283,8 @@ class ImageLoader(TransformerMixin, BaseEstimator):
             on_error=self.on_error,
             n_threads=threads(self.n_jobs),
             cache_dir=self.cache_dir,
-            cache_limit=int(self.cache_limit),
+            # Who asks for lazy images may have more than a disk should take unasked.
+            cache_limit=0 if self.lazy and self.cache_dir is None else int(self.cache_limit),
         )
 
     @contextlib.contextmanager
