@@ -678,7 +678,7 @@ def paths_to_numbers(paths):
 def test_a_label_missing_from_a_fold_never_makes_a_search_nan(n_jobs):
     y = (np.random.default_rng(0).random((60, 3)) < 0.5).astype(int)
     y[:, 2] = 0
-    y[:2, 2] = 1  # missing from the first fold's training part and from the others' test parts
+    y[:2, 2] = 1  # missing from the first fold's training rows and from the others' test rows
     paths = np.array([f"{i}.jpg" for i in range(60)])
     pipe = make_pipeline(FunctionTransformer(paths_to_numbers), KNeighborsClassifier())
     grid = {"kneighborsclassifier__n_neighbors": [3, 5]}

@@ -425,11 +425,11 @@ def test_arrays_of_all_kinds_are_split_alike():
     rows = np.arange(40)
     arrays = rows.astype(str), rows.tolist(), pd.DataFrame({"row": rows}), rows[:, None, None]
     found = multilabel_train_test_split(*arrays, y, random_state=0)
-    assert [type(part) for part in found[::2]] == [type(array) for array in (*arrays, y)]
-    for part in (0, 1):
-        paths, numbers, frame, images, y_part = found[part::2]
+    assert [type(subset) for subset in found[::2]] == [type(array) for array in (*arrays, y)]
+    for subset in (0, 1):
+        paths, numbers, frame, images, y_subset = found[subset::2]
         assert numbers == frame["row"].tolist() == images.ravel().tolist()
-        assert paths.astype(int).tolist() == numbers == (y_part.index - 100).tolist()
+        assert paths.astype(int).tolist() == numbers == (y_subset.index - 100).tolist()
     assert numbers != sorted(numbers)
 
 
