@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from skposter.commands._data import add_data_arguments, load_data, report_problems
+from skposter.commands._models import check_output
 
 SUMMARY = "print what is wrong with a table of labels and its images"
 DESCRIPTION = (
@@ -17,6 +18,12 @@ DESCRIPTION = (
 def add_arguments(parser):
     """Add the arguments of the command."""
     add_data_arguments(parser, on_missing="drop", on_duplicate="keep")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PAGE",
+        help="an .html file to write: labels, duplicates, sizes and problems on one page",
+    )
 
 
 def run(args):
@@ -25,12 +32,18 @@ def run(args):
 
     from skposter import ImageLoader
 
+    if args.output is not None:
+        check_output(args.output, (".html", ".htm"))
     data = load_data(args)
     report_problems(data.problems, sys.stdout, limit=None)
     once = np.sort(np.unique(data.paths, return_index=True)[1])
     image_problems = ImageLoader(verbose=not args.quiet).verify(data.paths[once])
     image_problems["row"] = data.y.index[once][image_problems["row"]]
     report_problems(image_problems, sys.stdout, limit=None)
+    if args.output is not None:
+        from skposter import data_report
+
+        data_report(data, args.output, image_problems=image_problems, verbose=int(not args.quiet))
     n_problems = len(data.problems) + len(image_problems)
     print(
         f"{len(data.frame)} rows, {len(data.paths)} images, {len(data.label_names)} labels, "
