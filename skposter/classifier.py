@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
@@ -42,7 +43,7 @@ from skposter._training.subsets import (
     is_decoded_when_read,
     weight_of_known,
 )
-from skposter.exceptions import TrainingDivergedError
+from skposter.exceptions import TrainingDivergedError, UnknownLabelWarning
 from skposter.networks import build_network, network_meta
 from skposter.thresholds import LabelPredictionsMixin, choose_thresholds, parse_objective
 
@@ -293,6 +294,9 @@ class MultiLabelImageClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    # What wraps the classifier may hand it NaN in `y`.
+    takes_unknown_labels = True
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Train on images and their labels.
@@ -439,12 +443,14 @@ class MultiLabelImageClassifier(
                 "fit with validation_fraction or X_val, or use TunedThresholdsClassifierCV."
             )
         y_val, scores = self.validation_scores_
-        return choose_thresholds(y_val, scores, objective=self.threshold)
+        with warnings.catch_warnings():  # fit has said how many labels are unknown
+            warnings.simplefilter("ignore", UnknownLabelWarning)
+            return choose_thresholds(y_val, scores, objective=self.threshold)
 
     def _checked(self, X, y, sample_weight, *, going_on, label_names=None):
         """Return the rows that weigh something, and the names of their labels."""
         X = check_images(X, image_shape=self.image_shape_ if going_on else None)
-        y, names = check_labels(y, n_samples=X.shape[0], label_names=label_names)
+        y, names = check_labels(y, n_samples=X.shape[0], label_names=label_names, unknown=True)
         if going_on:
             check_same_labels(names, self.label_names_)
             names = self.label_names_
@@ -673,7 +679,7 @@ def _given(X_val, y_val, facts):
         raise ValueError("X_val and y_val go together; only one of them was passed.")
     X_val = check_images(X_val, image_shape=facts["image_shape"])
     y_val = aligned_labels(y_val, facts["label_names"])
-    y_val, names = check_labels(y_val, n_samples=X_val.shape[0])
+    y_val, names = check_labels(y_val, n_samples=X_val.shape[0], unknown=True)
     check_same_labels(names, facts["label_names"])
     return Subset(X_val, y_val, np.arange(len(y_val)), weight_of_known(y_val))
 

@@ -8,6 +8,7 @@ from scipy import sparse
 from skposter._labels.checks import check_labels as _check_labels
 from skposter._labels.names import aligned_labels
 from skposter._labels.rare import warn_about_rare_labels
+from skposter._labels.unknown import warn_about_unknown_labels
 from skposter._training.stored_images import as_indexable
 
 __all__ = [
@@ -94,7 +95,7 @@ def check_labels(y, *, n_samples=None, label_names=None, unknown=False):
     label_names : sequence, default=None
         Names of the columns of an array; those of a DataFrame are put into this order.
     unknown : bool, default=False
-        Whether NaN, None and ``pandas.NA`` are taken, as NaN.
+        Whether NaN, None and ``pandas.NA`` are taken, as NaN; a warning says how many there are.
 
     Returns
     -------
@@ -122,6 +123,7 @@ def check_labels(y, *, n_samples=None, label_names=None, unknown=False):
         )
     if len(set(labels.names)) != len(labels.names):
         raise ValueError(f"Label names must differ, got {labels.names}.")
+    warn_about_unknown_labels(labels)
     # Texts as objects, as pandas has them: texts of NumPy lose zeros at their ends.
     dtype = object if any(isinstance(name, str) for name in labels.names) else None
     return labels.to_numpy(np.float32), np.asarray(labels.names, dtype=dtype)
