@@ -96,6 +96,7 @@ def test_thresholds_are_chosen_on_what_is_known_and_survive_files(
         np.testing.assert_array_equal(copied.predict(X), fitted.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:Labels with fewer than 10 positives")
 def test_searches_and_tuned_thresholds_hand_them_on(tiny_classifier, colour_images, partly_known):
     X, _ = colour_images
     tuned = TunedThresholdsClassifierCV(tiny_classifier(epochs=2), cv=2)
