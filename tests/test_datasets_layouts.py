@@ -1,8 +1,11 @@
 """Random labels in every layout: read as they were written; shuffled and renamed, or an error."""
 
+import contextlib
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -387,3 +390,23 @@ def test_shuffled_and_renamed_tables_are_read_the_same_or_are_an_error(
         except DataError:
             continue
         assert read(data) == table
+
+
+# The page of the guide
+
+PAGE = Path(__file__).parents[1] / "docs" / "layouts.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository only")
+def test_the_page_of_public_layouts_shows_what_its_code_prints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", PAGE.read_text("utf-8"), re.M | re.S
+    )
+    assert len(blocks) > 25
+    names = {"__name__": "__main__"}
+    for code, shown in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, str(PAGE), "exec"), names)
+        assert printed.getvalue() == shown
