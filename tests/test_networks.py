@@ -192,7 +192,7 @@ GOOD = {
     "hard sigmoid": ending(LayerOf(activation="hard_sigmoid")),
     "a layer": ending(LayerOf(), keras.layers.Activation("sigmoid")),
     "an operation": ending(LayerOf(), keras.ops.sigmoid),
-    "arithmetics": ending(LayerOf(activation="sigmoid"), lambda x: 0.9 * x + 0.05),
+    "arithmetic": ending(LayerOf(activation="sigmoid"), lambda x: 0.9 * x + 0.05),
     "a function": ending(LayerOf(activation=squashed)),
     "half floats": ending(LayerOf(activation="sigmoid", dtype="float16")),
     "inside another": inside_another,
