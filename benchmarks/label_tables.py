@@ -1,8 +1,8 @@
 """Seconds to read 100,000 rows with 25 labels, beside the pandas lines that people write by hand.
 
-Both end with paths, each checked to be there, and 0/1. What `load_image_table` does besides (to find
-the columns out, compare lists with columns of 0/1, looking for repeated rows, ...) the lines by
-hand leave out. The rows take turns.
+Both end with paths, each checked to be there, and 0/1. The lines by hand leave out what
+`load_image_table` does besides: finding the columns out, comparing lists with columns of 0/1,
+looking for repeated rows. The rows take turns.
 
     python benchmarks/label_tables.py [--rows 100000] [--out docs/benchmarks/label_tables.md]
 """
