@@ -27,8 +27,9 @@ from skposter._keras.tensorflow import keras
 from skposter.commands import predict as predict_command
 from skposter.commands import train as train_command
 from skposter.commands._interrupts import raising
-from skposter.commands._main import main
+from skposter.commands._main import build_parser, main
 from skposter.commands._models import FittedModel, load_model
+from skposter.commands.train import build_pipeline
 from skposter.datasets import load_image_csv, make_posters
 from skposter.exceptions import ImageLoadError
 
@@ -82,10 +83,10 @@ def test_train_reports_scores_beside_the_label_frequencies_and_writes_a_model(
     run, train_arguments, tmp_path
 ):
     path = tmp_path / "model.joblib"
-    status, out, err = run(*train_arguments, "-o", path)
+    status, out, err = run(*train_arguments, "-o", path, "--threshold", "f1_micro")
     assert status == 0
     assert "60 images, 3 labels" in out
-    assert "validation part, 18 images" in out
+    assert "18 images set aside, which also chose the threshold:" in out
     header, *rows = [
         line for line in out.splitlines() if "label frequencies" in line or "F1" in line
     ]
@@ -120,15 +121,30 @@ def test_quiet_shows_results_only(run, train_arguments, tmp_path):
 
 
 def test_set_reaches_every_parameter_of_the_classifier(run, train_arguments, tmp_path):
-    values = ["filters=[4, 8]", "augmentation=none", 'network_params={"pooling": "max"}']
+    values = ["network__filters=[4, 8]", "augmentation=none", "network__pooling=max"]
     path = tmp_path / "m.joblib"
-    status, _, err = run(*train_arguments, "-o", path, "-q", "--set", *values, "--set", "tta=true")
+    status, _, err = run(*train_arguments, "-o", path, "-q", "--set", *values, "--set", "tta=flip")
     assert status == 0, err
     classifier = joblib.load(path)[-1]
-    assert classifier.filters == [4, 8]
+    assert classifier.network.filters == [4, 8]
+    assert classifier.network.pooling == "max"
     assert classifier.augmentation == "none"
-    assert classifier.network_params == {"pooling": "max"}
-    assert classifier.tta is True
+    assert classifier.tta == "flip"
+
+
+def test_train_has_the_defaults_of_the_classes(posters):
+    arguments = ["train", str(posters / "labels.csv"), str(posters / "Images"), "-o", "m.joblib"]
+    loader, classifier = build_pipeline(build_parser().parse_args(arguments))
+    defaults = MultiLabelImageClassifier("small_cnn").get_params()
+    given = {**classifier.get_params(deep=False), "network": "small_cnn", "verbose": 0}
+    assert given == defaults
+    assert loader.size == ImageLoader().size
+
+
+def test_weights_belong_to_networks_that_have_some(run, train_arguments, tmp_path):
+    status, _, err = run(*train_arguments, "-o", tmp_path / "m.joblib", "--weights", "w.h5")
+    assert status == 2
+    assert "--weights belongs to networks of keras.applications" in err
 
 
 def test_predict_table_has_top_labels_and_those_above_their_threshold(run, model_path, posters):
@@ -250,10 +266,14 @@ def broken(tmp_path, posters, train_arguments, model_path):
         "text for an image": ["train", tmp_path / "text.csv", tmp_path / "poster", *output],
         "no folder to write into": [*train, "-o", tmp_path / "none" / "m.joblib"],
         "a folder to write": [*train, "-o", tmp_path],
-        "nothing to choose on": [*train, *output, "--validation-fraction", "0"],
+        "nothing to choose on": [
+            *train,
+            *output,
+            *("--validation-fraction", "0", "--threshold", "f1_micro"),
+        ],
         "a fraction above one": [*train, *output, "--validation-fraction", "1.5"],
-        "no such parameter": [*train, *output, "--set", "dropuot=0.1"],
-        "a parameter out of range": [*train, *output, "--set", "dropout=2"],
+        "no such parameter": [*train, *output, "--set", "network__dropuot=0.1"],
+        "a parameter out of range": [*train, *output, "--set", "network__dropout=2"],
         "no such model": ["predict", tmp_path / "none.joblib", images],
         "a folder for a model": ["predict", tmp_path, images],
         "an unknown ending": [*train, "-o", tmp_path / "m.h5"],
@@ -281,7 +301,7 @@ MESSAGES = {
     "no folder to write into": "there is no folder .* to write",
     "a folder to write": "is a folder, expected a file",
     "an unknown ending": r"'.*m\.h5' says nothing .* expected one of \.joblib, .*\.skposter",
-    "nothing to choose on": "--no-early-stopping --threshold 0.5",
+    "nothing to choose on": "give --threshold a number",
     "a fraction above one": "validation_fraction",
     "no such parameter": "mean 'dropout'",
     "a parameter out of range": "'dropout' parameter",
@@ -336,9 +356,9 @@ def test_wrong_arguments_are_exit_status_2(arguments, message, run):
 
 def test_help_groups_the_commands_in_the_order_of_the_data(run):
     status, out, _ = run("--help")
-    names = ["demo", "check", "train", "evaluate", "predict", "card", "export"]
+    names = ["demo", "check", "train", "evaluate", "report", "predict", "card", "export"]
     assert status == 0
-    assert re.findall(r"^  (\w+) +\w", out, re.MULTILINE)[-7:] == names
+    assert re.findall(r"^  (\w+) +\w", out, re.MULTILINE)[-8:] == names
     assert re.findall(r"^(\w.*):$", out, re.MULTILINE)[1:] == [
         "try it",
         "look at labels and images",
@@ -352,7 +372,7 @@ def test_help_version_and_wrong_arguments_do_not_wait_for_tensorflow(run_python)
     run_python(
         """
         import sys
-        from skposter.commands._main import main
+        from skposter.commands._main import build_parser, main
 
         assert main(["--version"]) == 0
         for command in ("demo", "train", "predict", "evaluate", "check"):

@@ -34,7 +34,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    size : tuple (height, width), default=(224, 160)
+    size : tuple (height, width), default=(128, 96)
         Of the result, in pixels.
     mode : {"RGB", "L"}, default="RGB"
         Three channels of colour or one of grey.
@@ -147,7 +147,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        size=(224, 160),
+        size=(128, 96),
         *,
         mode="RGB",
         resize="stretch",
