@@ -225,7 +225,7 @@ def test_an_array_that_does_not_fit_is_refused_before_the_first_decode(monkeypat
     monkeypatch.setattr(_free_memory, "free_memory", lambda: 2**30)
     missing = ["nowhere.jpg"] * 20_000
     with pytest.raises(MemoryError) as info:
-        ImageLoader().transform(missing)
+        ImageLoader(size=(224, 160)).transform(missing)
     assert str(info.value) == (
         "20,000 images of shape (224, 160, 3) take 2.0 GiB, and 1.0 GiB of memory are free. "
         "Use ImageLoader(lazy=True), or a smaller size."
