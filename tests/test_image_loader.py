@@ -230,7 +230,7 @@ def test_an_array_that_does_not_fit_is_refused_before_the_first_decode(monkeypat
         "20,000 images of shape (224, 160, 3) take 2.0 GiB, and 1.0 GiB of memory are free. "
         "Use ImageLoader(lazy=True), or a smaller size."
     )
-    lazy = ImageLoader(lazy=True).transform(missing)
+    lazy = ImageLoader(size=(224, 160), lazy=True).transform(missing)
     assert isinstance(lazy, LazyImages)
     with pytest.raises(MemoryError, match="Take them in batches"):
         np.asarray(lazy)
