@@ -49,6 +49,10 @@ def pack_arrays(arrays):
     dense = {}
     for name, array in arrays.items():
         array = np.asarray(array)
+        if (
+            array.dtype.name == "bfloat16"
+        ):  # NumPy itself has none; single precision holds it exactly
+            array = array.astype(np.float32)
         if array.dtype.name not in _TYPES:
             raise ArtifactError(
                 f"Array {name!r} has the type {array.dtype}, which cannot be saved."

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import random
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from skposter._keras.tensorflow import keras
 
-__all__ = ["checked_dtype_policy", "current_dtype_policy", "fixed_settings"]
+__all__ = [
+    "checked_dtype_policy",
+    "current_dtype_policy",
+    "fixed_settings",
+    "settings_for_training",
+]
 
 # The data format and the float type are of the process, so only one thread may change them.
 _changing = threading.RLock()
+_EPSILON = 1e-7  # Keras' own
 
 
 def current_dtype_policy():
@@ -41,6 +47,20 @@ def checked_dtype_policy(name):
         ) from error
 
 
+def settings_for_training(dtype_policy):
+    """Return a context for a whole training: `fixed_settings` where a program has changed some.
+
+    Losses and metrics read them at the first batch. Other threads that build wait meanwhile, so
+    where nothing was changed there is nothing to hold.
+    """
+    usual = (
+        keras.config.image_data_format() == "channels_last"
+        and keras.config.floatx() == "float32"
+        and keras.config.epsilon() == _EPSILON
+    )
+    return nullcontext() if usual else fixed_settings(dtype_policy)
+
+
 @contextmanager
 def fixed_settings(dtype_policy, seed=None):
     """Build with channels last, float32 and a dtype policy, whatever Keras is set to.
@@ -55,10 +75,12 @@ def fixed_settings(dtype_policy, seed=None):
     """
     with _changing:
         data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
+        epsilon = keras.config.epsilon()
         policy = keras.config.dtype_policy()
         state = random.getstate()
         keras.config.set_image_data_format("channels_last")
         keras.config.set_floatx("float32")
+        keras.config.set_epsilon(_EPSILON)
         keras.config.set_dtype_policy(dtype_policy)
         if seed is not None:
             random.seed(seed)
@@ -68,5 +90,6 @@ def fixed_settings(dtype_policy, seed=None):
             if seed is not None:
                 random.setstate(state)
             keras.config.set_dtype_policy(policy)
+            keras.config.set_epsilon(epsilon)
             keras.config.set_floatx(floatx)
             keras.config.set_image_data_format(data_format)

@@ -87,9 +87,8 @@ def with_corrected_intercepts(network, subset, batch_size):
     network : TrainedNetwork
     """
     model = network.to_keras()
-    last = model.layers[-1]
-    sigmoid = keras.activations.sigmoid
-    if not (isinstance(last, keras.layers.Dense) and last.use_bias and last.activation is sigmoid):
+    last = _last_dense(model)
+    if last is None:
         return network
     probabilities = network.predict_proba(ImagesOf(subset), batch_size)
     if not np.isfinite(probabilities).all():
@@ -97,3 +96,17 @@ def with_corrected_intercepts(network, subset, batch_size):
     weight = None if subset.weight is None else subset.weight[subset.rows]
     last.bias.assign(last.bias + log_odds_offsets(subset.labels(), probabilities, weight))
     return replace(network, variables=pool.values_of(pool.network_variables(model)))
+
+
+def _last_dense(model):
+    """Return the dense layer with biases whose sigmoids are the probabilities, or None."""
+    last = model.layers[-1]
+    while isinstance(last, keras.Model):  # behind augmentation
+        model, last = last, last.layers[-1]
+    sigmoid, linear = keras.activations.sigmoid, keras.activations.linear
+    wanted = sigmoid
+    if isinstance(last, keras.layers.Activation) and last.activation is sigmoid:
+        last, wanted = last.input._keras_history.operation, linear
+    if isinstance(last, keras.layers.Dense) and last.use_bias and last.activation is wanted:
+        return last
+    return None

@@ -35,7 +35,7 @@ from skposter._keras import pool
 from skposter._keras.custom_objects import described, identity
 from skposter._keras.forks import check_not_forked
 from skposter._keras.replicas import check_strategy, strategy_key
-from skposter._keras.settings import fixed_settings
+from skposter._keras.settings import fixed_settings, settings_for_training
 from skposter._training.batches import ImageBatches
 from skposter._training.callbacks import (
     CosineRate,
@@ -88,13 +88,26 @@ class _Unchanged(TransformerMixin, BaseEstimator):
     """In place of SciKeras' encoders: labels are 0/1 already, one column a label."""
 
     def fit(self, X, y=None):
+        shape = np.shape(X) if isinstance(X, np.ndarray) else ()
+        self.n_labels_ = shape[1] if len(shape) == 2 else None
         return self
+
+    def get_metadata(self):
+        """Return what SciKeras notes of labels."""
+        if getattr(self, "n_labels_", None) is None:
+            return {}
+        return {"classes_": classes_of(self.n_labels_), "n_outputs_": self.n_labels_}
 
     def transform(self, X):
         return X
 
     def inverse_transform(self, y, return_proba=False):
         return y if return_proba else (y >= 0.5).astype(np.int64)
+
+
+def classes_of(n_labels):
+    """Return ``[0, 1]`` for each label, `(n_labels, 2)`."""
+    return np.tile([0, 1], (n_labels, 1))
 
 
 class ImageKerasClassifier(VersionedPickleMixin, KerasClassifier):
@@ -149,7 +162,8 @@ class ImageKerasClassifier(VersionedPickleMixin, KerasClassifier):
         self.callbacks: Any = [*self.callbacks, log]
         interrupted = False
         try:
-            self.fit(batches, None)
+            with settings_for_training(dtype_policy):
+                self.fit(batches, None)
         except KeyboardInterrupt:
             interrupted = True
         self.history_ = appended(start.history, start.epochs, log.epochs)
@@ -158,6 +172,15 @@ class ImageKerasClassifier(VersionedPickleMixin, KerasClassifier):
             self.__dict__.pop(name, None)
         self.model = self.callbacks = self.fit__validation_data = None
         return interrupted
+
+    def _get_compile_kwargs(self):
+        kwargs = super()._get_compile_kwargs()
+        optimizer = kwargs["optimizer"]
+        if "_borrowed" not in self.__dict__ and isinstance(optimizer, keras.optimizers.Optimizer):
+            # Each training of a clone gets its own, as an optimizer belongs to its variables.
+            description = keras.optimizers.serialize(optimizer)
+            kwargs["optimizer"] = keras.optimizers.deserialize(description)
+        return kwargs
 
     def _ensure_compiled_model(self):
         if "_borrowed" not in self.__dict__:
@@ -305,6 +328,10 @@ def network_of(network):
 
     As :func:`skposter.networks.as_network`, and for a KerasClassifier of SciKeras too.
     """
+    if isinstance(network, type) and issubclass(network, KerasClassifier):
+        raise TypeError(
+            "network is the class KerasClassifier; pass an object: KerasClassifier(model, ...)."
+        )
     if isinstance(network, KerasClassifier):
         return _SciKerasNetwork(network)
     return as_network(network)
@@ -444,7 +471,7 @@ def _compiled_with(training, recipe, dtype_policy):
         return loss_of(recipe.loss, weight=training.weight), optimizer, learning_rate
 
 
-def restored(config, variables, params, history):
+def restored(config, variables, params, history, n_labels):
     """Return what `train` had returned, from what a file says of it.
 
     Parameters
@@ -457,6 +484,8 @@ def restored(config, variables, params, history):
         The recipe of the classifier.
     history : dict
         Lists of losses.
+    n_labels : int
+        How many outputs it has.
 
     Returns
     -------
@@ -474,6 +503,7 @@ def restored(config, variables, params, history):
         compile__jit_compile=False,
     )
     classifier.target_encoder_ = classifier.feature_encoder_ = _Unchanged()
+    classifier.classes_ = classes_of(n_labels)
     classifier.history_ = {name: list(values) for name, values in history.items()}
     classifier.network_ = network
     return classifier
@@ -602,6 +632,7 @@ def _run(start, training, validation, recipe, compiled_with, checkpoint, options
         classifier.network_ = replace(
             start, variables=network.values(), optimizer_state=network.optimizer_state()
         )
+    classifier.classes_ = classes_of(training.y.shape[1])
     # For clones and for people to read: the ones used belong to the network of the pool.
     classifier.model = start.builder()
     classifier.loss = loss_of(recipe.loss)

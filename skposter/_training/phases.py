@@ -88,7 +88,7 @@ def train_head(network, training, validation, recipe, options, *, dtype_policy):
     interrupted : bool
     """
     model = network.to_keras()
-    extractor = _described(keras.Model(model.inputs, model.get_layer(FEATURES).output))
+    extractor = _described(keras.Model(model.inputs[0], model.get_layer(FEATURES).output))
     training = _featured(extractor, training, recipe.batch_size, options.memory)
     if validation is not None:
         validation = _featured(extractor, validation, recipe.batch_size, options.memory)

@@ -204,7 +204,7 @@ def _probabilities(model, meta, logits):
         outputs = keras.layers.Activation("sigmoid", dtype="float32", name="of_logits")(
             model.outputs[0]
         )
-        return keras.Model(model.inputs, outputs, name=model.name)
+        return keras.Model(model.inputs[0], outputs, name=model.name)
     if activation == "softmax":
         raise ValueError(
             "network ends in a softmax, whose outputs sum to one: labels would exclude one "
@@ -237,7 +237,10 @@ def _last_activation(output):
         inner = getattr(operation, "outputs", None)
         return _last_activation(inner[0]) if inner else None
     if isinstance(operation, keras.layers.Activation | keras.layers.Dense):
-        return getattr(operation.activation, "__name__", None)
+        activation = operation.activation
+        # A function of the user's may be anything, so its values are looked at.
+        ours = str(getattr(activation, "__module__", "")).partition(".")[0] == "keras"
+        return getattr(activation, "__name__", None) if ours else None
     name = type(operation).__name__.lower()
     return name if name in ("sigmoid", "softmax") else None
 

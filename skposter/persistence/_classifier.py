@@ -185,10 +185,12 @@ def _network(classifier, arrays, where):
     variables = []
     for name, (shape, dtype) in shapes.arrays.items():
         found_type = arrays[prefix + name].dtype
-        if str(found_type) != dtype:
+        # What is kept in bfloat16 is written in single precision.
+        if str(found_type) != dtype.replace("bfloat16", "float32"):
             raise ArtifactError(f"{where}: {name} is of type {found_type}, expected {dtype}.")
         variables.append(_taken(arrays, prefix + name, found_type.kind, shape))
-    return restored(shapes.config, variables, classifier.recipe_, classifier.history_)
+    n_labels = len(classifier.label_names_)
+    return restored(shapes.config, variables, classifier.recipe_, classifier.history_, n_labels)
 
 
 def _taken(arrays, name, kinds, shape):
