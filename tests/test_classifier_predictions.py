@@ -106,7 +106,7 @@ def test_an_objective_without_a_validation_part_is_an_error(tiny_classifier, col
     X, y = colour_images
     classifier = tiny_classifier(epochs=1, validation_fraction=0, threshold="f1_macro")
     classifier.fit(X, y)
-    with pytest.raises(ValueError, match="chosen on the validation part, and there is none"):
+    with pytest.raises(ValueError, match="chosen on validation images, and there are none"):
         classifier.predict(X)
 
 

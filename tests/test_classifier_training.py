@@ -626,10 +626,22 @@ def test_unknown_losses_and_optimizers_are_named(params, message, tiny_classifie
 # progress
 
 
-def test_progress_is_one_bar(tiny_classifier, colour_images, capfd):
+def test_progress_is_one_bar_where_one_can_be_seen(
+    tiny_classifier, colour_images, capfd, monkeypatch
+):
+    monkeypatch.setattr("skposter._training.callbacks._bars_can_be_seen", lambda: True)
     tiny_classifier(epochs=3, verbose=1).fit(*colour_images)
     printed = capfd.readouterr()
     assert printed.out == ""
     assert "epoch 3/3" in printed.err
     assert "val_loss" in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_progress_is_a_line_an_epoch_elsewhere(tiny_classifier, colour_images, capfd):
+    tiny_classifier(epochs=3, verbose=1).fit(*colour_images)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("val_loss=" in line for line in lines)

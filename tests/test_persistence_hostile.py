@@ -289,7 +289,10 @@ FORGERIES = {
         "nested",
     ),
     # arrays
-    "missing array": (lambda manifest, arrays: arrays.popitem(), "missing|arrays of the net"),
+    "missing array": (
+        lambda manifest, arrays: arrays.popitem(),
+        "missing|arrays of the net|belongs to nothing",
+    ),
     "extra array": (
         lambda manifest, arrays: arrays.__setitem__("more", np.ones(3)),
         "array 'more' belongs to nothing",
