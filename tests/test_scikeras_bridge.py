@@ -351,9 +351,9 @@ def test_a_clone_learns_on_its_own(ours):
     assert not np.array_equal(copied.predict_proba(X), classifier.predict_proba(X))
     again = pickle.loads(pickle.dumps(copied))
     np.testing.assert_allclose(again.predict_proba(X), copied.predict_proba(X), atol=1e-6)
-    two = np.stack([y[:, 0], 1 - y[:, 0]], axis=1)  # one label a row, which SciKeras decodes
-    decided = clone(classifier).set_params(epochs=1).fit(X, two).predict(X)
-    assert decided.shape == (120, 2)
+    one = np.eye(3, dtype=int)[np.arange(120) % 3]  # one label a row, which SciKeras decodes
+    decided = clone(classifier).set_params(epochs=1).fit(X, one).predict(X)
+    assert decided.shape == (120, 3)
 
 
 def test_it_can_be_cross_validated(ours):
