@@ -66,10 +66,9 @@ def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(tiny_classifier, two_l
 def test_going_on_from_a_checkpoint_is_the_middle_of_the_course():
     class Model:
         class optimizer:  # noqa: N801
-            learning_rate = 0.0
+            learning_rate = 1.0  # where the optimizer has been put
 
     resumed = CosineRate(1.0, epochs=4, batches=10, first_epoch=3)
     resumed.set_model(Model)
-    resumed.on_train_begin()
     resumed.on_train_batch_begin(0)
     assert Model.optimizer.learning_rate == cosine_share(30, 40)

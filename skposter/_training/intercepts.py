@@ -100,13 +100,17 @@ def with_corrected_intercepts(network, subset, batch_size):
 
 def _last_dense(model):
     """Return the dense layer with biases whose sigmoids are the probabilities, or None."""
-    last = model.layers[-1]
-    while isinstance(last, keras.Model):  # behind augmentation
-        model, last = last, last.layers[-1]
-    sigmoid, linear = keras.activations.sigmoid, keras.activations.linear
-    wanted = sigmoid
+    last = _innermost(model)  # behind augmentation, a network lies in another
+    sigmoid, wanted = keras.activations.sigmoid, keras.activations.sigmoid
     if isinstance(last, keras.layers.Activation) and last.activation is sigmoid:
-        last, wanted = last.input._keras_history.operation, linear
+        last, wanted = _innermost(last.input._keras_history.operation), keras.activations.linear
     if isinstance(last, keras.layers.Dense) and last.use_bias and last.activation is wanted:
         return last
     return None
+
+
+def _innermost(layer):
+    """Return the last layer of a model, or of the model that is its last layer, and so on."""
+    while isinstance(layer, keras.Model):
+        layer = layer.layers[-1]
+    return layer
