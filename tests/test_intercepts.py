@@ -90,7 +90,7 @@ def test_a_network_without_a_sigmoid_layer_at_its_end_is_left_alone(skewed):
         images = keras.Input(meta["input_shape"], dtype="uint8")
         x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(images))
         x = keras.layers.Dense(meta["n_labels"])(x)
-        return keras.Model(images, keras.layers.Activation("sigmoid")(x))
+        return keras.Model(images, keras.layers.Activation("hard_sigmoid")(x))
 
     options = {"epochs": 1, "augmentation": "none", "random_state": 0}
     plain, other = (
