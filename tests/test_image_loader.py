@@ -274,5 +274,5 @@ def test_an_interrupt_stops_the_threads(paths, monkeypatch):
 
     monkeypatch.setattr(_decoding, "load_pixels", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        ImageLoader(size=(12, 8), n_jobs=2).transform(paths * 1000)
+        ImageLoader(size=(12, 8), n_jobs=2, cache_limit=0).transform(paths * 1000)
     assert len(seen) < 3000
