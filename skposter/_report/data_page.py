@@ -125,8 +125,8 @@ def data_report(
     >>> from skposter.datasets import make_posters
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = skposter.data_report(make_posters(12, out_dir=folder, n_labels=3))
-    >>> page.labels["images"].to_dict()
-    {'Comedy': 4, 'Drama': 10, 'Romance': 6}
+    >>> page.labels.index.tolist()
+    ['Comedy', 'Drama', 'Romance']
     >>> page.save("check.html")  # doctest: +SKIP
     """
     import pandas as pd

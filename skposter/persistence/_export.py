@@ -63,7 +63,7 @@ def export(model, path, format=None):
     >>> import skposter
     >>> X = np.zeros((20, 16, 16, 3), dtype=np.uint8)
     >>> y = np.tile([[0, 1], [1, 0]], (10, 1))
-    >>> model = skposter.MultiLabelImageClassifier(filters=(4,), epochs=1).fit(X, y)
+    >>> model = skposter.MultiLabelImageClassifier("small_cnn", epochs=1).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     skposter.export(model, f"{folder}/model.keras")
     """

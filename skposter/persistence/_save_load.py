@@ -58,7 +58,7 @@ def save(model, path, *, scores=None, description=""):
 
     Notes
     -----
-    ``memory``, ``cache_dir`` and ``checkpoint_dir`` are paths of this machine and not written; nor
+    ``memory`` and ``cache_dir`` are paths of this machine and not written; nor
     is the state of the optimizer, so a loaded model predicts alike, but trains on with an optimizer
     that starts anew.
 
@@ -70,7 +70,7 @@ def save(model, path, *, scores=None, description=""):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.integers(0, 256, size=(20, 16, 16, 3), dtype=np.uint8)
     >>> y = rng.integers(0, 2, size=(20, 2))
-    >>> model = skposter.MultiLabelImageClassifier(filters=(4,), epochs=1).fit(X, y)
+    >>> model = skposter.MultiLabelImageClassifier("small_cnn", epochs=1).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     skposter.save(model, f"{folder}/model.skposter")
     ...     loaded = skposter.load(f"{folder}/model.skposter")
