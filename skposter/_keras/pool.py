@@ -153,6 +153,8 @@ def borrow(key, build, *, keep=True):
     with _lock:
         waiting = _idle.get(key)
         network = waiting.pop() if waiting else None
+        if waiting == []:  # what is lent may not come back
+            del _idle[key]
     if network is None:
         network = PooledNetwork(build())
     try:
