@@ -271,7 +271,7 @@ FORGERIES = {
     ),
     "unknown in the recipe": (recipe("code", "x"), "has .*'code'"),
     "policy": (recipe("dtype_policy", "users.policy"), "dtype_policy 'users.policy' is none of"),
-    "another policy": (recipe("dtype_policy", "bfloat16"), "conv_1/kernel .* float32, expected"),
+    "another policy": (recipe("dtype_policy", "float16"), "conv_1/kernel .* float32, expected"),
     "no batches": (recipe("batch_size", 0), "batch_size or tta cannot be used"),
     "mirrors": (recipe("tta", "twice"), "batch_size or tta cannot be used"),
     # decisions

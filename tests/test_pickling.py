@@ -307,16 +307,16 @@ def test_what_holds_code_is_copied_and_pickled_as_what_it_was(tiny_classifier):
         {"alpha": 0.25},
     ]
     for value in values:
-        classifier = tiny_classifier(network_params=value)
-        assert copy.copy(classifier).network_params is value
-        copied = copy.deepcopy(classifier).network_params
-        loaded = pickle.loads(pickle.dumps(classifier)).network_params
+        classifier = tiny_classifier(callbacks=value)
+        assert copy.copy(classifier).callbacks is value
+        copied = copy.deepcopy(classifier).callbacks
+        loaded = pickle.loads(pickle.dumps(classifier)).callbacks
         for other in (copied, loaded):
             assert type(other) is type(value) or type(other).__name__ == "Local"
-    assert copy.deepcopy(tiny_classifier(network_params=values[1])).network_params is not values[1]
-    loaded = pickle.loads(pickle.dumps(tiny_classifier(network_params=values[0]))).network_params
+    assert copy.deepcopy(tiny_classifier(callbacks=values[1])).callbacks is not values[1]
+    loaded = pickle.loads(pickle.dumps(tiny_classifier(callbacks=values[0]))).callbacks
     assert (loaded.func, loaded.args, loaded.keywords) == (plain, (3,), {"y": [plain]})
-    loaded = pickle.loads(pickle.dumps(tiny_classifier(network_params=values[1]))).network_params
+    loaded = pickle.loads(pickle.dumps(tiny_classifier(callbacks=values[1]))).callbacks
     assert loaded[0].func is plain
     assert loaded[1] == {"a": (plain, 1)}
 

@@ -392,7 +392,9 @@ def _with_row_names(header: list[str], rows: list[list[str]], names_image) -> li
     first, second = ([row[column].strip() for row in rows] for column in (0, 1))
     sample = range(0, len(rows), max(1, len(rows) // 20))
     images = [all(names_image(column[row]) for row in sample) for column in (first, second)]
-    if images[0] and not images[1] and not _HEADER_WORD.search(header[0]):
+    # Cells of 1 and 0 may be names of images too (1.jpg); a column that repeats them holds no ids.
+    second_are_ids = images[1] and len(set(second)) == len(second)
+    if images[0] and not second_are_ids and not _HEADER_WORD.search(header[0]):
         return ["", *header]
     if is_numbering(first) and _HEADER_WORD.search(header[0]):
         return ["", *header]
