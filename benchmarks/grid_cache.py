@@ -1,4 +1,4 @@
-"""A grid search over 10 candidates and 5 folds, without and with the cache, and after a kill.
+"""How often a grid search decodes an image: without and with a cache, after a kill, by thresholds.
 
 Every row is a process of its own, and decodes are counted where they happen.
 
@@ -19,46 +19,44 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from _report import table, write
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv, make_posters
-from skposter.images import _decoding
+from skposter.images import _loader
 from skposter.networks import SmallCNN
 
 SIZE = (112, 80)
-CANDIDATES = {"classifier__learning_rate": np.geomspace(1e-4, 1e-2, 10)}
+NETWORKS = {"classifier__learning_rate": np.geomspace(1e-4, 1e-2, 10).tolist()}
+NOTHING_KEPT = {"cache_limit": 0}
 
 
-def run(csv, images, n_images, cache_dir, memory):
+def thresholds(n):
+    return {"classifier__threshold": np.linspace(0.1, 0.9, n).tolist()}
+
+
+def run(csv, images, n_images, loader, memory, grid):
     """Search, and return seconds, decodes and the scores of the candidates."""
-    decodes, decode = [0], _decoding.load_pixels
+    decodes, decode = [0], _loader.load_pixels
 
     def counting(source, options):
         decodes[0] += 1
         return decode(source, options)
 
-    _decoding.load_pixels = counting
+    _loader.load_pixels = counting
     data = load_image_csv(csv, images)
     paths, y = data.paths[:n_images], data.y[:n_images]
     y = y.loc[:, y.sum() >= 20]
-    pipe = Pipeline(
-        [
-            ("loader", ImageLoader(size=SIZE, cache_dir=cache_dir, n_jobs=2)),
-            (
-                "classifier",
-                MultiLabelImageClassifier(
-                    SmallCNN(filters=(8,)),
-                    epochs=1,
-                    validation_fraction=0,
-                    memory=memory,
-                    random_state=0,
-                ),
-            ),
-        ]
+    classifier = MultiLabelImageClassifier(
+        SmallCNN(filters=(8,)), epochs=1, validation_fraction=0, memory=memory, random_state=0
     )
-    search = GridSearchCV(pipe, CANDIDATES, cv=5, scoring="average_precision")
+    pipe = Pipeline(
+        [("loader", ImageLoader(size=SIZE, n_jobs=2, **loader)), ("classifier", classifier)]
+    )
+    scoring = "average_precision" if "classifier__learning_rate" in grid else "f1_micro"
+    search = GridSearchCV(pipe, grid, cv=5, scoring=scoring)
     start = time.perf_counter()
     search.fit(paths, y)
     return {
@@ -68,8 +66,9 @@ def run(csv, images, n_images, cache_dir, memory):
     }
 
 
-def in_a_process(options, cache_dir, memory, kill_after=None):
-    command = [sys.executable, __file__, "--one", json.dumps([*options, cache_dir, memory])]
+def in_a_process(options, loader, memory=None, grid=NETWORKS, kill_after=None):
+    arguments = json.dumps([*options, loader, memory, grid])
+    command = [sys.executable, __file__, "--one", arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         output, _ = process.communicate(timeout=kill_after)
@@ -80,6 +79,70 @@ def in_a_process(options, cache_dir, memory, kill_after=None):
     if process.returncode:
         sys.exit(process.returncode)
     return json.loads(output.splitlines()[-1])
+
+
+def by_networks(options, folder):
+    """Search over learning rates, each of which is a training; return the table."""
+    caches = [{"cache_dir": f"{folder}/{name}"} for name in "123"]
+    rows = {"nothing kept (`cache_limit=0`)": in_a_process(options, NOTHING_KEPT)}
+    rows["default: kept by the process"] = in_a_process(options, {})
+    rows["`cache_dir`, empty at first"] = in_a_process(options, caches[0])
+    rows["`cache_dir`, again in a new process"] = in_a_process(options, caches[0])
+    full = in_a_process(options, caches[1], f"{folder}/2m")
+    rows["`cache_dir` and `memory`, empty at first"] = full
+    patience = 0.6 * full["seconds"]
+    assert in_a_process(options, caches[2], f"{folder}/3m", kill_after=patience) is None
+    rows["the same, killed (SIGKILL) after 60 % of that and started again"] = in_a_process(
+        options, caches[2], f"{folder}/3m"
+    )
+    plain, *_ = rows.values()
+    return table(
+        ("", "decodes", "seconds", "scores as with nothing kept"),
+        [
+            (
+                name,
+                f"{row['decodes']:,}",
+                f"{row['seconds']:.1f}",
+                "yes" if row["scores"] == plain["scores"] else "NO",
+            )
+            for name, row in rows.items()
+        ],
+    )
+
+
+def by_thresholds(options, folder):
+    """Search over 1 and over 20 thresholds of the same trainings; return the table."""
+    ways = {
+        "nothing kept (`cache_limit=0`)": NOTHING_KEPT,
+        "default: kept by the process": {},
+        "`lazy=True`": {"lazy": True},
+        "`cache_dir`": {"cache_dir": f"{folder}/t"},
+    }
+    rows = []
+    for i, (name, loader) in enumerate(ways.items()):
+        one, twenty = (
+            in_a_process(
+                options,
+                {**loader, "cache_dir": f"{loader['cache_dir']}{n}"}
+                if "cache_dir" in loader
+                else loader,
+                f"{folder}/{i}-{n}",
+                thresholds(n),
+            )
+            for n in (1, 20)
+        )
+        rows.append(
+            (
+                name,
+                f"{one['decodes']:,}",
+                f"{twenty['decodes']:,}",
+                f"{one['seconds']:.1f}",
+                f"{twenty['seconds']:.1f}",
+                f"{twenty['seconds'] / one['seconds']:.1f}",
+            )
+        )
+    header = ("", "decodes, 1 threshold", "20 thresholds", "seconds, 1 threshold", "20", "ratio")
+    return table(header, rows)
 
 
 def main():
@@ -99,30 +162,15 @@ def main():
             make_posters(args.n, out_dir=folder, size=(450, 300))
             csv, images = Path(folder, "labels.csv"), Path(folder, "Images")
         options = str(csv), str(images), args.n
-        rows = {"no cache": in_a_process(options, None, None)}
-        rows["`cache_dir`, empty at first"] = in_a_process(options, f"{folder}/1", None)
-        rows["`cache_dir`, again in a new process"] = in_a_process(options, f"{folder}/1", None)
-        full = in_a_process(options, f"{folder}/2", f"{folder}/2m")
-        rows["`cache_dir` and `memory`, empty at first"] = full
-        assert in_a_process(options, f"{folder}/3", f"{folder}/3m", 0.6 * full["seconds"]) is None
-        rows["the same, killed (SIGKILL) after 60 % of that and started again"] = in_a_process(
-            options, f"{folder}/3", f"{folder}/3m"
+        write(
+            args.output,
+            "# Grid searches and decoding",
+            f"{args.n} posters at {SIZE[0]}x{SIZE[1]}, 10 learning rates x 5 folds + refit = 51 "
+            "fits of one epoch:",
+            by_networks(options, folder),
+            "The same with `memory=`, over thresholds of one network, so 5 + 1 trainings:",
+            by_thresholds(options, folder),
         )
-    lines = [
-        "# Grid search with the pixel cache",
-        "",
-        f"{args.n} posters at {SIZE[0]}x{SIZE[1]}, 10 candidates x 5 folds + refit = 51 fits of "
-        f"one epoch, {os.cpu_count()} cores:",
-        "",
-        "| | decodes | seconds | scores as without a cache |",
-        "|---|---|---|---|",
-    ]
-    for name, row in rows.items():
-        same = "yes" if row["scores"] == rows["no cache"]["scores"] else "NO"
-        lines.append(f"| {name} | {row['decodes']:,} | {row['seconds']:.1f} | {same} |")
-    print("\n".join(lines))
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,9 @@ def mapped(function, items, n_threads):
 
 def skposter(**params):
     def load_all(paths, size, n_threads):
-        return ImageLoader(size=size, n_jobs=n_threads, **params).transform(paths)
+        # 0: nothing is kept of the run before.
+        limit = {} if "cache_dir" in params else {"cache_limit": 0}
+        return ImageLoader(size=size, n_jobs=n_threads, **limit, **params).transform(paths)
 
     return load_all
 

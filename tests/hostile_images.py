@@ -245,6 +245,10 @@ def bombs():
     gif = encoded(quarters(), "GIF")
     table = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
     yield Case("comments.gif", gif[:table] + comments + gif[table:], "unreadable")
+    tiff = bytearray(encoded(quarters(), "TIFF"))
+    entry = tiff.index(struct.pack("<HH", 273, 4))
+    tiff[entry + 4 : entry + 8] = struct.pack("<I", 150_001)
+    yield Case("pieces.tif", bytes(tiff), "unreadable")
     progressive = encoded(quarters(), "JPEG", progressive=True)
     last_scan = progressive[progressive.rindex(b"\xff\xda") : -2]
     yield Case("scans.jpg", progressive[:-2] + last_scan * 3000 + b"\xff\xd9", "unreadable")

@@ -1,5 +1,8 @@
 """How much memory is free, read from files as Linux writes them."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from skposter.images._free_memory import check_fits, free_memory
@@ -51,6 +54,22 @@ def test_a_limit_of_the_first_version_of_control_groups(tmp_path):
         },
     )
     assert free_memory(tmp_path) == 0
+
+
+def test_where_there_are_no_such_files_psutil_is_asked(tmp_path, monkeypatch):
+    told = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=3 * GIB))
+    monkeypatch.setitem(sys.modules, "psutil", told)
+    assert free_memory(tmp_path) == 3 * GIB
+
+
+@pytest.mark.parametrize("fault", ["not installed", "does not tell"])
+def test_without_an_answer_nothing_is_known_and_nothing_refused(tmp_path, monkeypatch, fault):
+    def does_not_tell():
+        raise OSError("host_statistics64 failed")
+
+    broken = None if fault == "not installed" else SimpleNamespace(virtual_memory=does_not_tell)
+    monkeypatch.setitem(sys.modules, "psutil", broken)
+    assert free_memory(tmp_path) is None
 
 
 def test_this_machine_has_some():

@@ -16,6 +16,15 @@ from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels
 from skposter.images._sources import printable
 
 OPTIONS = PixelOptions(size=(32, 24))
+KINDS = {
+    "missing",
+    "not_a_file",
+    "not_an_image",
+    "truncated",
+    "too_large",
+    "unsupported_mode",
+    "unreadable",
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +89,9 @@ def test_verify_finds_exactly_the_bad_files_and_their_kinds(corpus):
     assert bad["row"].tolist() == [i for i, case in enumerate(corpus) if case.kind is not None]
     for row, kind in zip(bad["row"], bad["kind"], strict=True):
         assert corpus[row].kind in (kind, "any")
+    assert set(bad["kind"]) <= KINDS
+    assert not bad["detail"].str.contains("None").any()
+    assert bad["detail"].str.len().min() > 5
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -153,17 +165,26 @@ def mutated_files(draw):
 N_MUTATED = int(os.environ.get("SKPOSTER_FUZZ", "400"))
 
 
-@settings(max_examples=N_MUTATED, deadline=None, derandomize=True, database=None)
-@given(data=mutated_files())
-def test_mutated_files_give_an_image_or_a_refusal(data):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            pixels = load_pixels(data, OPTIONS)
-        except UnreadableImage:
-            return
-    assert pixels.shape == (32, 24, 3)
-    assert pixels.dtype == np.uint8
+def test_mutated_files_give_an_image_or_a_refusal():
+    outcomes = []
+
+    @settings(max_examples=N_MUTATED, deadline=None, derandomize=True, database=None)
+    @given(data=mutated_files())
+    def check(data):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                pixels = load_pixels(data, OPTIONS)
+            except UnreadableImage as error:
+                outcomes.append(error.kind)
+                return
+        assert pixels.shape == (32, 24, 3)
+        assert pixels.dtype == np.uint8
+        outcomes.append("loaded")
+
+    check()
+    assert set(outcomes) <= {*KINDS, "loaded"}
+    assert {"loaded", "truncated", "not_an_image", "unreadable"} <= set(outcomes)
 
 
 def test_files_are_closed(corpus):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator_cloneable, check_mixin_order
 from sklearn.utils.validation import check_is_fitted
@@ -214,10 +215,16 @@ def test_fit_opens_no_file(loader):
     loader.fit(["nowhere.jpg"])
 
 
-def test_global_output_settings_do_no_harm(loader, paths):
+@pytest.mark.parametrize("lazy", [False, True])
+def test_global_output_settings_do_no_harm(loader, paths, lazy):
+    loader.set_params(lazy=lazy)
     with config_context(transform_output="pandas"):
-        images = loader.fit_transform(paths)
-    assert isinstance(images, np.ndarray)
+        for images in (
+            loader.fit_transform(paths),
+            loader.transform(paths),
+            make_pipeline(clone(loader), "passthrough").fit_transform(paths),
+        ):
+            assert isinstance(images, LazyImages if lazy else np.ndarray)
     assert not hasattr(loader, "get_feature_names_out")
 
 

@@ -156,6 +156,19 @@ def test_only_files_are_cached(loader, decoded):
     assert len(decoded) == 4
 
 
+def test_what_is_stored_already_is_not_stored_again(loader, paths, plain):
+    loader.transform(paths[:20])
+    cache = loader._decoder().cache()
+    keys = [cache.key(path) for path in paths]
+    with cache.filling(keys) as alone:
+        assert alone
+        cache.append(keys[:25] + keys[10:15], plain[[*range(25), *range(10, 15)]])
+    (rows,), (index,) = files(loader.cache_dir, ".rows"), files(loader.cache_dir, ".index")
+    assert (rows.stat().st_size, index.stat().st_size) == (25 * ROW_BYTES, 25 * 24)
+    forget_open_caches()
+    np.testing.assert_array_equal(loader.transform(paths), plain)
+
+
 def flip_a_byte(rows, index):
     with open(rows, "r+b") as file:
         file.seek(5 * ROW_BYTES + 7)

@@ -1,14 +1,18 @@
 """One source -> one array: geometry, colours, and nothing global touched."""
 
+import dataclasses
 import io
+import os
+import re
 import threading
 import warnings
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from skposter.images._opening import quiet_pillow
 from skposter.images._pixels import RESAMPLE, PixelOptions, UnreadableImage, load_pixels
@@ -200,6 +204,158 @@ def test_pil_images_are_turned_upright_and_left_as_they_were(tmp_path):
 def test_pil_images_have_limits_too():
     with pytest.raises(UnreadableImage, match="has 100 pixels, more than max_pixels=99"):
         load_pixels(Image.new("RGB", (10, 10)), PixelOptions(size=(5, 5), max_pixels=99))
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (820, 820, 3), dtype=np.uint8)
+LARGE = {
+    "PNG": {},
+    "JPEG": {"quality": 100, "subsampling": 0},
+    "TIFF": {},
+    "BMP": {},
+    "GIF": {},
+    "WEBP": {"lossless": True, "method": 0},
+}
+
+
+@pytest.mark.parametrize("format", LARGE)
+def test_files_that_are_guarded_for_their_size_are_read_as_others_are(tmp_path, format):
+    data = encoded(Image.fromarray(NOISE), format, **LARGE[format])
+    assert len(data) > 1 << 19
+    path = tmp_path / "large"
+    path.write_bytes(data)
+    options = PixelOptions(size=(300, 500), exact=True)
+    with Image.open(path) as image:
+        wanted = image.convert("RGB").resize((500, 300), Image.Resampling.BILINEAR)
+    for source in (data, str(path)):
+        np.testing.assert_array_equal(load_pixels(source, options), wanted)
+
+
+def test_a_file_that_comes_in_small_pieces_is_read_whole(tmp_path, monkeypatch):
+    path = tmp_path / "image.png"
+    path.write_bytes(encoded(smooth_image(90, 70)))
+    options = PixelOptions(size=(32, 24))
+    wanted = load_pixels(str(path), options)
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda file, n_bytes: read(file, min(n_bytes, 1000)))
+    np.testing.assert_array_equal(load_pixels(str(path), options), wanted)
+
+
+def test_the_metadata_of_a_large_file_is_bounded(tmp_path):
+    data = encoded(Image.new("RGB", (9, 9)))
+    length = 17 << 20
+    chunk = length.to_bytes(4, "big") + b"abCd" + bytes(length)
+    chunk += zlib.crc32(chunk[4:]).to_bytes(4, "big")
+    path = tmp_path / "image.png"
+    path.write_bytes(data[:33] + chunk + data[33:])
+    for source in (str(path), path.read_bytes()):
+        with pytest.raises(UnreadableImage, match="has more than 16,777,216 bytes of metadata"):
+            load_pixels(source, PixelOptions(size=(5, 5)))
+
+
+def test_detail_across_is_kept_where_little_is_left_of_the_height():
+    """libjpeg scales both sides alike, so the side that shrinks less decides."""
+    image = Image.fromarray(NOISE[:800, :800])
+    data = encoded(image, "JPEG", quality=95)
+    for size in ((50, 400), (400, 50)):
+        fast, exact = (
+            load_pixels(data, PixelOptions(size=size, exact=exact)).astype(float)
+            for exact in (False, True)
+        )
+        assert fast.std() > 0.9 * exact.std()
+
+
+def test_a_strip_is_resized_in_two_steps_as_in_one():
+    image = smooth_image(3, 30_000)
+    pixels = load_pixels(encoded(image), PixelOptions(size=(20, 600)))
+    wanted = np.asarray(image.resize((600, 20), Image.Resampling.BILINEAR), dtype=int)
+    assert np.abs(pixels - wanted).max() <= 1
+
+
+def test_the_border_of_a_grey_image_has_the_luma_of_the_background():
+    options = PixelOptions(size=(20, 40), mode="L", resize="pad", background=(255, 0, 0))
+    pixels = load_pixels(encoded(Image.new("L", (10, 10), 9)), options)
+    assert (pixels[:, 10:30] == 9).all()
+    assert (pixels[:, :10] == 76).all()
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_what_is_cut_off_in_its_pixels_is_called_truncated(format):
+    data = encoded(Image.fromarray(NOISE[:200, :200]), format)
+    with pytest.raises(UnreadableImage) as info:
+        load_pixels(data[: len(data) * 2 // 3], PixelOptions(size=(20, 20)))
+    # WebP's and TIFF's libraries do not tell a cut from other damage.
+    assert info.value.kind in {
+        "WEBP": ("not_an_image", "unreadable"),
+        "TIFF": ("truncated", "unreadable", "not_an_image"),
+    }.get(format, ("truncated",))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (MemoryError(), "too_large", "needs more memory than there is"),
+        (Image.DecompressionBombError("bomb"), "too_large", "more pixels than PIL.Image.MAX_IMAGE"),
+        (OSError("image file is truncated (3 bytes not processed)"), "truncated", "is truncated ("),
+        (OSError("Truncated File Read"), "truncated", "is truncated (Truncated File Read)"),
+        (EOFError(), "truncated", "is truncated (EOFError)"),
+        (ValueError("odd"), "unreadable", "cannot be decoded (ValueError: odd)"),
+    ],
+)
+def test_every_error_of_pillow_has_a_kind_and_a_reason(monkeypatch, error, kind, text):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fails)
+    with pytest.raises(UnreadableImage, match=re.escape(text)) as info:
+        load_pixels(encoded(Image.new("RGB", (9, 9))), PixelOptions(size=(5, 5)))
+    assert info.value.kind == kind
+
+
+def test_pillows_own_limit_is_a_limit_too(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    with pytest.raises(UnreadableImage, match=r"more pixels than PIL\.Image\.MAX_IMAGE_PIXELS"):
+        load_pixels(encoded(Image.new("RGB", (10, 10))), PixelOptions(size=(5, 5)))
+
+
+AT_THE_LIMIT = [
+    ("RGB", "PNG", {}),
+    ("RGBA", "PNG", {}),
+    ("L", "PNG", {}),
+    ("1", "PNG", {}),
+    ("P", "PNG", {}),
+    ("RGB", "JPEG", {}),
+    ("RGB", "JPEG", {"progressive": True, "subsampling": 2}),
+    ("L", "JPEG", {"progressive": True}),
+    ("RGB", "TIFF", {}),
+    ("RGB", "BMP", {}),
+    ("P", "GIF", {}),
+]
+
+
+@pytest.mark.parametrize(("mode", "format", "params"), AT_THE_LIMIT)
+def test_files_of_just_max_pixels_are_read(mode, format, params):
+    data = encoded(Image.new(mode, (400, 400)), format, **params)
+    options = PixelOptions(size=(400, 400), max_pixels=160_000, max_bytes=len(data))
+    assert load_pixels(data, options).shape == (400, 400, 3)
+    with pytest.raises(UnreadableImage, match="more than max_pixels=159,999"):
+        load_pixels(data, dataclasses.replace(options, max_pixels=159_999))
+    with pytest.raises(UnreadableImage, match="more than max_bytes="):
+        load_pixels(data, dataclasses.replace(options, max_bytes=len(data) - 1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "format", "params"),
+    [("RGB", "WEBP", {}), ("CMYK", "JPEG", {}), ("RGB", "TIFF", {"turned": True})],
+)
+def test_what_takes_more_memory_may_have_fewer_pixels(mode, format, params):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new(mode, (400, 400), (90, 60, 30, 0)[: len(mode)])
+    data = encoded(image, format, **({"exif": exif} if params else {}))
+    options = PixelOptions(size=(400, 400), max_pixels=160_000)
+    with pytest.raises(UnreadableImage, match=r"MB to decode .*max_pixels=160,000 allows 1 MB"):
+        load_pixels(data, options)
+    assert load_pixels(data, dataclasses.replace(options, max_pixels=480_000)).any()
 
 
 def test_limits_are_checked_from_header_and_file_size():

@@ -195,9 +195,6 @@ class PixelCache:
 
     key = staticmethod(image_key)
 
-    def __contains__(self, key):
-        return key in self._where
-
     # ----------------------------------------------------------------------------------------------
     # Reading
 

@@ -89,7 +89,9 @@ def describe(source):
 
 def failure_report(failures, what):
     """Build the one ImageLoadError for `failures`, a list of (index, name, cause)."""
-    lines = [f"row {index}: {printable(name)}: {cause}" for index, name, cause in failures]
+    lines = [
+        f"row {index}: {printable(name)}: {printable(cause)}" for index, name, cause in failures
+    ]
     if len(lines) > _NAMED_IN_MESSAGE:
         more = len(lines) - _NAMED_IN_MESSAGE
         lines[_NAMED_IN_MESSAGE:] = [f"and {more} more (all are in the error's `failures`)"]

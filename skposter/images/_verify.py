@@ -25,7 +25,7 @@ def image_problems(sources, decoder, done=lambda n: None):
             try:
                 load_pixels(sources[row], decoder.options)
             except UnreadableImage as error:
-                problems.append((row, describe(sources[row]), error.kind, str(error)))
+                problems.append((row, describe(sources[row]), error.kind, printable(str(error))))
             else:
                 if row in same_length:
                     contents[row] = content_digest(sources[row])
