@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import joblib
 import keras
@@ -95,6 +96,11 @@ def test_a_classifier_of_scikeras_becomes_one_of_several_labels(colour_images, c
     assert float(recipe["optimizer"].learning_rate) == pytest.approx(0.01)
 
 
+def without_addresses(value):
+    """Name a parameter so that each process of the tests calls it the same."""
+    return re.sub(" at 0x[0-9a-f]+", "", str(value))
+
+
 BY_NAME = {"loss": "binary_focal_crossentropy"}
 FOCAL = keras.losses.BinaryFocalCrossentropy
 
@@ -119,7 +125,7 @@ FOCAL = keras.losses.BinaryFocalCrossentropy
             {"loss": keras.losses.BinaryCrossentropy(label_smoothing=0.2)},
         ),
     ],
-    ids=str,
+    ids=without_addresses,
 )
 def test_what_it_says_of_its_training_is_done(theirs, ours, colour_images):
     if ours == "sgd at 0.1":
@@ -170,7 +176,7 @@ def test_who_sets_a_parameter_gets_it(colour_images):
         ({"predict__steps": 3}, "leave it out"),
         ({"compile__weighted_metrics": ["accuracy"]}, "leave it out"),
     ],
-    ids=str,
+    ids=without_addresses,
 )
 def test_what_it_cannot_mean_here_is_refused_by_name(params, advice, colour_images):
     name = next(iter(params))
