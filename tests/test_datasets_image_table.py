@@ -1024,3 +1024,20 @@ def test_arguments_that_were_understood_can_be_kept_as_json(load):
     assert kept == {
         "id_column": "id", "label_columns": ["cat", "dog"], "metadata_columns": ["fold"],
     }  # fmt: skip
+
+
+def test_a_confidence_that_is_named_as_metadata_is_not_asked_about(load):
+    text = lines("ImageID,LabelName,Confidence", "a,cat,0.9", "b,dog,0.7")
+    data = load(text, metadata_columns=["Confidence"])
+    assert labels(data) == {"a": {"cat"}, "b": {"dog"}}
+    assert labels(load(text, **data.columns.arguments())) == labels(data)
+
+
+def test_an_index_that_is_also_a_column(load):
+    table = pd.DataFrame({"id": ["a", "b"], "cat": [1, 0], "dog": [1, 1]})
+    assert labels(load(table.set_index("id", drop=False))) == CAT_DOG
+
+
+def test_line_separators_in_json_text_end_no_line(load):
+    text = '{"image": "a.jpg", "labels": ["x\u2028y"]}\n{"image": "b.jpg", "labels": []}\n'
+    assert labels(load(text, name="l.jsonl")) == {"a.jpg": {"x\u2028y"}, "b.jpg": set()}

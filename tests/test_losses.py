@@ -87,7 +87,11 @@ def test_asymmetric_is_described_by_keras():
     assert (loss.gamma_negative, loss.gamma_positive, loss.clip) == (2, 1.0, 0.1)
 
 
-@pytest.mark.parametrize("loss", ["focal", "asymmetric", "dice", AsymmetricLoss(2, 0)], ids=["focal", "asymmetric", "dice", "object"])
+@pytest.mark.parametrize(
+    "loss",
+    ["focal", "asymmetric", "dice", AsymmetricLoss(2, 0)],
+    ids=["focal", "asymmetric", "dice", "object"],
+)
 def test_losses_train(tiny_classifier, colour_images, loss, tmp_path):
     X, y = colour_images
     classifier = tiny_classifier(loss=loss, epochs=8, memory=str(tmp_path)).fit(X, y)

@@ -184,7 +184,8 @@ def bit(cell: Cell) -> float | None:
     >>> [bit(cell) for cell in ("0", "1.0", "TRUE", "2", "", None)]
     [0.0, 1.0, 1.0, None, None, None]
     """
-    return _BITS.get(key_of(cell)) if isinstance(cell, str) else None
+    # A column of text may have a hundred thousand distinct cells.
+    return _BITS.get(key_of(cell)) if isinstance(cell, str) and len(cell) < 12 else None
 
 
 # What cells of 0/1 columns mean

@@ -189,16 +189,19 @@ def understand(
         reasons |= dict.fromkeys((*lists, *one_hot), reason)
         if header == "read" and lists:
             _check_is_no_label(free[lists[0]], asked)
+        if header == "none" and one_hot:
+            raise DataError(
+                "it has no header (its first line names an image), so its columns of 0/1 have no "
+                f"names; give one for each of its {len(cells)} columns: "
+                "column_names=['image', ...]"
+            )
         asked = replace(asked, label_column=lists, label_columns=one_hot)
-    if header == "none" and asked.label_columns:
-        raise DataError(
-            "it has no header (its first line names an image), so its columns of 0/1 have no "
-            f"names; give one for each of its {len(cells)} columns: column_names=['image', ...]"
-        )
     named = {id_column, asked.value_column, asked.groups, asked.split}
     named |= {*asked.label_column, *asked.label_columns}
     blank = {n for n, c in cells.items() if n.startswith("Unnamed: ") and not c.filled}
     rest = tuple(name for name in cells if name not in named | blank)
+    if not asked.metadata_columns:
+        _check_no_value_column(cells, asked, rest)
     return replace(asked, id_column=id_column, metadata_columns=rest, reasons=reasons)
 
 
@@ -390,9 +393,7 @@ def choose_labels(
             raise DataError(_ask_for_values(cells, one_hot))
         return (), _without_metadata(cells, one_hot, asked), "its cells are 0/1"
     column = cells[lists[0]]
-    delimiter = choose_delimiter(column, asked.label_delimiter)
-    known = check_label_values(asked.label_values) or ()
-    listed = {name for names in parse_label_lists(column, delimiter, known) for name in names}
+    listed = {name for names in _parse(column, asked) for name in names}
     beside = [name for name in one_hot if name in listed or not _is_surely_no_label(name)]
     misread = [n for n in cells if n in listed and n not in one_hot and n != lists[0]]
     doubtful = [name for name in beside if name not in listed]
@@ -443,11 +444,13 @@ def _choose_one_hot(cells: Mapping[str, Cells], asked: Columns) -> tuple[str, ..
     values = check_label_values(asked.label_values) or {}
     values = values if 1.0 in values.values() else {}  # else they are about lists
     for name, column in cells.items():
-        known = np.array([key_of(as_text(cell)) in values for cell in column.distinct])
+        known = np.zeros(len(column.distinct), dtype=bool)
+        if values:
+            known[:] = [key_of(as_text(cell)) in values for cell in column.distinct]
         is_clean = bool(column.filled) and (bool(known.all()) or column.is_binary)
         is_said = (
             (column.is_presence or column.is_mostly_binary)
-            or (column.filled and all(key_of(as_text(cell)) in values for cell in column.filled))
+            or bool(known[column.is_filled].all())
             or (known & column.is_filled) @ column.counts * 2 >= column.n_filled > 0
         )
         is_text = _is_called_nothing_but_labels(name) and not (is_clean or column.is_presence)
@@ -535,24 +538,33 @@ def _say(names: Sequence[str]) -> str:
     return f"name the labels with label_columns, such as label_columns={list(names)[:12]}"
 
 
+def _parse(column: Cells, asked: Columns) -> list[tuple[str, ...]]:
+    """Read a column as lists, each distinct cell once."""
+    delimiter = choose_delimiter(column, asked.label_delimiter)
+    return parse_label_lists(column, delimiter, check_label_values(asked.label_values) or ())
+
+
 def _check_is_no_label(column: Cells, asked: Columns) -> None:
     """Refuse a column that is called as one of its labels: its first row was taken for a header."""
-    delimiter = choose_delimiter(column, asked.label_delimiter)
-    known = check_label_values(asked.label_values) or ()
-    listed = {name for names in parse_label_lists(column, delimiter, known) for name in names}
-    if any(
-        {piece.strip() for piece in (column.name.split(mark) if mark else [column.name])} <= listed
-        for mark in (None, delimiter, *DELIMITERS)
-    ):
+    listed = {name for names in _parse(column, asked) for name in names}
+    marks = (None, asked.label_delimiter, *DELIMITERS)
+    ways = [column.name.split(mark) if mark else [column.name] for mark in marks]
+    if any({piece.strip() for piece in pieces} <= listed for pieces in ways):
         raise DataError(
             f"the column called {column.name!r} also has {column.name!r} among its labels: is "
             "there no header? Then name the columns with column_names=['image', 'labels']"
         )
 
 
-def check_no_value_column(cells: Mapping[str, Cells], asked: Columns) -> None:
+def _check_no_value_column(
+    cells: Mapping[str, Cells], asked: Columns, others: Sequence[str]
+) -> None:
     """Ask about a column that may say whether the one label of a row is there."""
-    for name in asked.metadata_columns or ():
+    if len(asked.label_column) != 1 or asked.label_columns or asked.value_column:
+        return
+    if any(len(names) > 1 for names in _parse(cells[asked.label_column[0]], asked)):
+        return
+    for name in others:
         column = cells[name]
         is_value = _words(name) & _VALUE_WORDS and not _is_flag_of_split(name)
         if not is_value or not (column.is_number or column.is_presence):

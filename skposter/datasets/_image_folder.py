@@ -6,7 +6,7 @@ import ntpath
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,19 +105,28 @@ class ImageFolder:
         """Say whether a cell is an id of this folder."""
         return self.find(cell).name is not None
 
-    def path_of(self, name: str) -> str:
-        """Return the path of a file that was found, below `image_dir` as it was given."""
-        return os.path.join(self.path, name if os.sep == "/" else name.replace("/", os.sep))
+    def paths_of(self, names: Iterable[str]) -> list[str]:
+        """Return the paths of files that were found, below `image_dir` as it was given."""
+        start = os.path.join(self.path, "")
+        if os.sep == "/":
+            return [start + name for name in names]
+        return [start + name.replace("/", os.sep) for name in names]
 
-    def image_names(self, folders: Iterable[str] = ("",)) -> list[str]:
-        """List the images of some folders, all relative to `image_dir`."""
+    def path_of(self, name: str) -> str:
+        """Return the path of one file that was found."""
+        return self.paths_of([name])[0]
+
+    def image_names(
+        self, folders: Iterable[str] = ("",), besides: Collection[str] = ()
+    ) -> list[str]:
+        """List the images of some folders, all relative to `image_dir`, `besides` some of them."""
         names = []
         for folder in folders:
             listing = self._open(folder)
             if isinstance(listing, _Listing):
                 images = [name for names in listing.by_stem.values() for name in names]
                 names += [f"{folder}/{name}" if folder else name for name in images]
-        return sorted(names)
+        return sorted(name for name in names if name not in besides)
 
     def folder_names(self) -> list[str]:
         """List the folders directly in `image_dir` that are not hidden."""

@@ -326,10 +326,10 @@ def _load(
     y.index = pd.Index(rows)
     ids_of, found_of = [ids[row] for row in rows], [found[row] for row in rows]
     problems = row_problems(ids_of, found_of, y)
-    where = f"{folder.path!r} (ids from {_source_of_ids(columns)})"
-    if not folder.image_names() and not folder.folder_names():
-        where += ", which holds no image files"
     missing = [p.id for p in problems if p.kind in ("missing_image", "outside_image_dir")]
+    where = f"{folder.path!r} (ids from {_source_of_ids(columns)})"
+    if missing and not folder.image_names() and not folder.folder_names():
+        where += ", which holds no image files"
     try:
         raise_problems(problems, len(rows), where, on_missing=on_missing, on_duplicate=on_duplicate)
     except DataError as error:
@@ -402,7 +402,7 @@ def make_bunch(
     names = [found[number].name or "" for number in kept]
     used = {*also_used, *(image.name for image in found if image.name is not None)}
     folders = {"", *(name.rpartition("/")[0] for name in used)}
-    unused = [name for name in folder.image_names(folders) if name not in used]
+    unused = folder.image_names(folders, used)
     problems = [*problems, *table_problems(y, names, unused, folder.path)]
     groups_of = None if groups is None else np.array([groups[n] for n in kept], dtype=str)
     subsets, cv = None, None
@@ -411,7 +411,7 @@ def make_bunch(
         if groups_of is not None:
             problems += _straddling(groups_of, subsets)
     return LabelledImages(
-        paths=np.array([folder.path_of(name) for name in names], dtype=str),
+        paths=np.array(folder.paths_of(names), dtype=str),
         y=y,
         label_names=list(y.columns),
         ids=np.array([ids[number] for number in kept], dtype=str),

@@ -12,7 +12,6 @@ import pandas as pd
 from skposter.datasets._cells import Cells, as_text, check_label_values, key_of, read_bits
 from skposter.datasets._columns import (
     Columns,
-    check_no_value_column,
     did_you_mean,
     short_list,
 )
@@ -165,8 +164,6 @@ def _read_lists(cells, columns: Columns, values, label_names) -> tuple[_Entries,
         return _read_vectors(cells, columns, values, label_names, parsed)
     check_names(columns.label_column[0], listed)
     longest = max((len(names) for lists in parsed for names in lists), default=0)
-    if longest <= 1 and not columns.value_column and len(parsed) == 1 and not columns.label_columns:
-        check_no_value_column(cells, columns)
     columns = replace(columns, form=_lists_in_words(delimiter, longest, columns))
     names, number_of = _number_labels(columns.label_column[0], listed, label_names, values)
     return _entries_of_lists(cells, columns, values, parsed, names, number_of), columns

@@ -441,7 +441,7 @@ def _parse_json(text: str, names_image) -> pd.DataFrame:
         raise
     except ValueError as error:
         records = []
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(_lines(text), 1):
             if not line.strip():
                 continue
             try:
@@ -477,7 +477,10 @@ def _from_frame(frame: pd.DataFrame, names_image) -> Table:
     if frame.columns.nlevels > 1:
         raise DataError("the DataFrame has several levels of column names; expected one")
     index = frame.index
-    if index.nlevels > 1 or index.name is not None or index.inferred_type in ("string", "mixed"):
+    is_of_text = index.inferred_type in ("string", "mixed")
+    if index.nlevels == 1 and index.name in frame.columns:
+        frame = frame.reset_index(drop=True)  # set_index(..., drop=False)
+    elif index.nlevels > 1 or index.name is not None or is_of_text:
         frame = frame.reset_index()  # ids are often the index
     else:
         frame = frame.reset_index(drop=True)
