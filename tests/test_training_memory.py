@@ -1,10 +1,12 @@
 """``memory=``: each distinct network is trained once, and nothing stale is ever found."""
 
+import pickle
 import subprocess
 import sys
 import textwrap
 
 import joblib
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -65,6 +67,16 @@ def test_search_trains_each_network_once_with_the_same_results(data, classifier,
         if "score" in name and "time" not in name:
             np.testing.assert_array_equal(search.cv_results_[name], values)
     np.testing.assert_array_equal(search.predict_proba(data[0]), plain.predict_proba(data[0]))
+
+
+def test_a_keras_model_that_was_pickled_before_changes_nothing(data, classifier, trainings):
+    classifier.fit(*data)
+    # SciKeras registers the class of what it pickles, so Keras calls its own ">Functional".
+    pickle.dumps(keras.Model(inputs := keras.Input((4,)), keras.layers.Dense(2)(inputs)))
+    clone(classifier).fit(*data)
+    assert len(trainings) == networks(classifier.memory) == 1
+    clone(classifier).set_params(epochs=2).fit(*data)
+    assert len(trainings) == networks(classifier.memory) == 2
 
 
 def test_probabilities_on_a_data_set_are_found_but_not_those_of_a_batch(data, classifier):

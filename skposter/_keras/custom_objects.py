@@ -25,7 +25,7 @@ def described(model):
         Needed to make it; they are not found by name in another process.
     """
     try:
-        config = json.dumps(keras.saving.serialize_keras_object(model))
+        config = json.dumps(_with_kerass_names(keras.saving.serialize_keras_object(model)))
     except (NotImplementedError, TypeError, ValueError):
         return None, {}
     foreign = _foreign_names(json.loads(config), set())
@@ -53,6 +53,23 @@ def identity(custom_objects):
         [name, _identities.setdefault(value, uuid.uuid4().hex)]
         for name, value in sorted(custom_objects.items())
     ]
+
+
+def _with_kerass_names(node):
+    """Return a description in which Keras' own classes have the names that Keras gives them.
+
+    SciKeras registers the class of each model that it pickles, so ``Functional``, which is Keras'
+    own, is called ``>Functional`` from then on and would pass for a class of the user's.
+    """
+    if isinstance(node, list | tuple):
+        return [_with_kerass_names(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _with_kerass_names(child) for key, child in node.items()}
+    kind = keras.saving.get_registered_object(node.get("registered_name"))
+    if kind is not None and kind.__module__.partition(".")[0] == "keras":
+        node["registered_name"] = kind.__name__
+    return node
 
 
 def _foreign_names(node, names):
