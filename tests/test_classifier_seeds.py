@@ -45,6 +45,17 @@ def unseeded_network(meta):
     )
 
 
+class OwnNoise(keras.layers.GaussianNoise):
+    """A class that is not Keras' own, which describes itself."""
+
+
+def unseeded_network_of_own_layers(meta):
+    inputs = keras.Input(meta["input_shape"], dtype="uint8")
+    noisy = OwnNoise(0.1)(keras.layers.Rescaling(1 / 255)(inputs))
+    pooled = keras.layers.GlobalAveragePooling2D()(noisy)
+    return keras.Model(inputs, keras.layers.Dense(meta["n_labels"], activation="sigmoid")(pooled))
+
+
 def scramble_global_generators():
     random.seed()
     np.random.seed(random.randrange(2**32))  # noqa: NPY002, the global generator is the point
@@ -101,13 +112,13 @@ def test_a_random_state_instance_draws_on(tiny_classifier, colour_images):
 
 def test_global_state_is_untouched(tiny_classifier, colour_images):
     for random_state in [0, None]:
-        for params in [{}, {"network": unseeded_network}]:
+        for network in [SmallCNN(filters=(8,)), unseeded_network, unseeded_network_of_own_layers]:
             tf.random.set_seed(7)
             expected = [float(tf.random.uniform(())) for _ in range(3)]
             tf.random.set_seed(7)
             actual = [float(tf.random.uniform(()))]
             before = (random.getstate(), np.random.get_state(), dict(os.environ))  # noqa: NPY002
-            classifier = tiny_classifier(epochs=1, random_state=random_state, **params)
+            classifier = tiny_classifier(network=network, epochs=1, random_state=random_state)
             classifier.fit(*colour_images).predict(colour_images[0])
             after = (random.getstate(), np.random.get_state(), dict(os.environ))  # noqa: NPY002
             assert after[0] == before[0]

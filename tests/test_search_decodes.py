@@ -1,5 +1,7 @@
 """A search decodes only what it trains on: thresholds cost no image more."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +18,7 @@ def data(colour_images, tmp_path_factory):
     X, y = (values[:80] for values in colour_images)
     for i, pixels in enumerate(X):
         Image.fromarray(pixels).save(folder / f"{i}.png")
+    time.sleep(0.05)  # a file that was written just now is not kept: it may be written again
     return [str(folder / f"{i}.png") for i in range(len(X))], y
 
 

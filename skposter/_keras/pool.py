@@ -93,7 +93,8 @@ def network_variables(model):
 
 def rebuild(config, custom_objects=None):
     """Return a new, uncompiled Keras model from its JSON, whatever Keras is set to now."""
-    with fixed_settings("float32"):  # layers of another policy say so in the JSON
+    # Layers of another policy say so in the JSON; the states of random layers are set afterwards.
+    with fixed_settings("float32", seed=0):
         return keras.saving.deserialize_keras_object(
             json.loads(config), custom_objects=custom_objects
         )

@@ -547,7 +547,8 @@ def first_network(build, training, recipe, *, dtype_policy):
     loss, optimizer, _ = _compiled_with(training, recipe, dtype_policy)
     settings = settings_of(recipe, loss, optimizer)
     model = build()
-    config, custom_objects = described(model)
+    with fixed_settings(dtype_policy, seed=0):  # describing may make a second one, to try
+        config, custom_objects = described(model)
     return TrainedNetwork(
         key=_pool_key(config, custom_objects, settings),
         config=config,
