@@ -27,8 +27,9 @@ def machine():
 
 def table(header, rows):
     """Return a Markdown table; numbers are cells as they are printed."""
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+    lines = [[str(cell).replace("|", r"\|") for cell in row] for row in [header, *rows]]
+    header, *rows = ["| " + " | ".join(cells) + " |" for cells in lines]
+    return "\n".join([header, "|" + "---|" * len(lines[0]), *rows])
 
 
 def mean_and_spread(values):

@@ -66,8 +66,8 @@ def main():
         f"people write by hand. Median of {options.rounds} turns, taken by turns.",
         _report.table(["layout", "skposter", "by hand", "ratio"], rows),
         "By hand is `read_csv`, then what gives 0/1, then `os.path.exists` for each path. skposter "
-        "finds the columns out, lists the folder once, refuses ids that leave it, and looks for "
-        "repeated, contradicting and empty rows besides.",
+        "finds out what the columns are, lists the folder once, refuses ids that leave it, and "
+        "looks for repeated, contradicting and empty rows besides.",
     )
 
 
