@@ -495,9 +495,9 @@ class MultiLabelImageClassifier(
         """Train, then keep what was learned; until then nothing of the classifier changes."""
         from skposter._training.callbacks import appended, epochs_of
         from skposter._training.compiling import takes_logits
-        from skposter._training.keras_fit import completed, network_of
         from skposter._training.phases import train_in_phases
         from skposter._training.recipe import DEFAULTS, Recipe, RunOptions, resolved
+        from skposter._training.scikeras_bridge import completed, network_of
 
         network = network_of(self.network)
         params = {name: getattr(self, name) for name in DEFAULTS}

@@ -208,7 +208,7 @@ def test_only_one_module_knows_scikeras():
     users = {
         module for module, names in IMPORTS.items() if any(n.startswith("scikeras") for n in names)
     }
-    assert users == {"skposter._training.keras_fit"}
+    assert users == {"skposter._training.scikeras_bridge"}
 
 
 @pytest.mark.parametrize(

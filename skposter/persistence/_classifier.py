@@ -159,7 +159,8 @@ def restore(node, arrays, where):
 def _network(classifier, arrays, where):
     """Return the trained network if the arrays are exactly those that it would have."""
     from skposter._keras.shapes import shapes_of
-    from skposter._training.keras_fit import restored, untrained_network
+    from skposter._training.keras_fit import untrained_network
+    from skposter._training.scikeras_bridge import restored
 
     try:
         shapes = shapes_of(partial(untrained_network, classifier))
