@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,14 @@ def test_files_that_begin_with_an_underscore_are_imported_in_their_package_only(
         *package, last = name.split(".")
         if name in MODULES and len(package) > 1 and last.startswith("_"):
             assert module.startswith(".".join(package)), f"{module} imports {name}"
+
+
+def test_the_page_of_the_design_names_files_that_are_there():
+    page = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    table = page.partition("## Where is it decided")[2].partition("## ")[0]
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    assert len(named) > 15
+    assert [name for name in named if not (PACKAGE / name).exists()] == []
 
 
 def test_only_one_module_knows_scikeras():

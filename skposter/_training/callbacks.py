@@ -270,7 +270,10 @@ _HARMLESS = (
 
 
 def leave_the_network_alone(callbacks):
-    """Tell whether nothing of the user's can have changed more on the network than its weights."""
+    """Tell whether each callback is of a class in `_HARMLESS`, so that only weights have changed.
+
+    With any other, the network does not go back to the pool.
+    """
     return all(type(callback) in _HARMLESS for callback in callbacks)
 
 

@@ -37,7 +37,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["PixelCache", "cache_usage", "clear_cache", "image_key", "open_cache"]
+from skposter.images._sources import file_key
+
+__all__ = ["PixelCache", "cache_usage", "clear_cache", "open_cache"]
 
 _FORMAT = "v2"
 # What tells a folder of ours from any other, whatever its name.
@@ -45,7 +47,6 @@ _MARK = "skposter's decoded pixels; may be deleted at any time\n"
 _SHARD_FILE = re.compile(r"\d{20}-[0-9a-f]{8}\.(rows|index)")
 _RECORD = struct.Struct("<16sII")
 _SHARD_BYTES = 1 << 26
-_SETTLED_NS = 20_000_000
 _TOUCH_EVERY_S = 60.0
 _LOCK_PATIENCE_S = 60.0
 _LOCK_POLL_S = 0.01
@@ -63,22 +64,6 @@ def open_cache(directory, limit, row_shape, settings):
 @lru_cache(maxsize=16)
 def _open_cache(directory, limit, row_shape, settings, _process):
     return PixelCache(Path(directory), limit, row_shape, settings)
-
-
-def image_key(path):
-    """Return the 16-byte key of the file as it is now, or None if it is not there."""
-    try:
-        status = os.stat(path)
-        age = time.time_ns() - status.st_mtime_ns
-        if 0 <= age < _SETTLED_NS:
-            # Written within a tick of the file system's clock: a second write could leave the same
-            # time. Once the tick is over it cannot.
-            time.sleep((_SETTLED_NS - age) / 1e9)
-            status = os.stat(path)
-        text = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"
-    except (OSError, ValueError):
-        return None
-    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def cache_usage(directory):
@@ -193,7 +178,7 @@ class PixelCache:
         self._lock = FileLock(directory / "skposter.lock")
         self.refresh()
 
-    key = staticmethod(image_key)
+    key = staticmethod(file_key)
 
     # ----------------------------------------------------------------------------------------------
     # Reading

@@ -19,13 +19,13 @@ import weakref
 from functools import lru_cache
 from typing import Any
 
+from skposter.images._sources import SETTLED_NS
+
 __all__ = ["Scratch", "forget_scratch", "scratch"]
 
 _KEPT_AT_ONCE = 1 << 24
 _LIMIT = 1 << 32
 _SHARE_OF_DISK = 4
-# A second write within a tick of the file system's clock could leave the same times.
-_SETTLED_NS = 20_000_000
 _STALE_S = 600.0
 _REMEMBERED = 1_000_000
 
@@ -134,7 +134,7 @@ class Scratch:
         except (OSError, ValueError):
             return None
         times = status.st_mtime_ns, status.st_ctime_ns
-        if -_SETTLED_NS < time.time_ns() - max(times) < _SETTLED_NS:
+        if -SETTLED_NS < time.time_ns() - max(times) < SETTLED_NS:
             return None
         text = f"{status.st_dev} {status.st_ino} {status.st_size} {times} {os.path.abspath(path)}"
         digest = hashlib.blake2b(text.encode(errors="surrogatepass"), key=self._settings)

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import re
+import time
 from collections.abc import Mapping, Set
 
 import numpy as np
@@ -19,15 +20,20 @@ from scipy import sparse
 from skposter.exceptions import ImageLoadError
 
 __all__ = [
+    "SETTLED_NS",
     "as_sources",
     "content_digest",
     "describe",
     "failure_report",
+    "file_key",
     "identity",
     "is_pil_image",
     "open_binary",
     "printable",
 ]
+
+# A second write within a tick of the file system's clock could leave the same times.
+SETTLED_NS = 20_000_000
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # No encoded image is free of control characters.
@@ -113,15 +119,30 @@ def open_binary(source):
         return source.open()
 
 
+def file_key(path):
+    """Return 16 bytes that change with path, size or modification time; None without a file."""
+    try:
+        status = os.stat(path)
+        age = time.time_ns() - status.st_mtime_ns
+        if 0 <= age < SETTLED_NS:
+            # Once the tick is over, a second write leaves another time.
+            time.sleep((SETTLED_NS - age) / 1e9)
+            status = os.stat(path)
+        text = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"
+    except (OSError, ValueError):
+        return None
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
 def identity(source):
-    """Return bytes that change when the pixels of `source` would; of a file without reading it."""
+    """Return bytes that change when the pixels of `source` would.
+
+    Files are not read: their `file_key` tells.
+    """
     if isinstance(source, str):
-        try:
-            status = os.stat(source)
-            state = f"{status.st_size} {status.st_mtime_ns}"
-        except (OSError, ValueError):
-            state = "missing"
-        return f"path {os.path.abspath(source)} {state}".encode(errors="surrogatepass")
+        key = file_key(source)
+        missing = f"missing {os.path.abspath(source)}".encode(errors="surrogatepass")
+        return missing if key is None else b"file " + key
     if is_pil_image(source):
         header = f"PIL {source.mode} {source.size} {sorted(source.getexif().items())} "
         return header.encode() + hashlib.blake2b(source.tobytes()).digest()
