@@ -27,6 +27,7 @@ autosummary_imported_members = True
 # Members are listed by the template, once.
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings say what is taken, in words
 toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
@@ -54,6 +55,7 @@ def parameters_of_init(app, what, name, obj, options, signature, returns):
     """Show the parameters of ``__init__`` where ``__new__`` takes any, to check their spelling."""
     if what == "class" and signature == "(*args, **kwargs)":
         _, *parameters = inspect.signature(obj.__init__).parameters.values()
+        parameters = [each.replace(annotation=each.empty) for each in parameters]
         return str(inspect.Signature(parameters)), returns
     return None
 

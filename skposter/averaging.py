@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
@@ -21,7 +22,15 @@ from sklearn.utils.validation import check_is_fitted
 from skposter._labels.log_odds import mean_of_log_odds
 from skposter._labels.per_label import per_label
 from skposter._labels.probabilities import label_scores
+from skposter._typing import fit_context
 from skposter.thresholds import ThresholdsClassifier
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, RandomState, Samples, Threshold
 
 __all__ = ["AveragingClassifier"]
 
@@ -81,6 +90,8 @@ class AveragingClassifier(ThresholdsClassifier):
     (2, 2)
     """
 
+    estimators_: list[Any]
+
     _parameter_constraints: dict = {
         **ThresholdsClassifier._parameter_constraints,
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
@@ -92,15 +103,15 @@ class AveragingClassifier(ThresholdsClassifier):
 
     def __init__(
         self,
-        estimator,
-        n_estimators=3,
+        estimator: Any,
+        n_estimators: int = 3,
         *,
-        average="log_odds",
-        threshold=0.5,
-        min_labels=0,
-        n_jobs=None,
-        random_state=None,
-    ):
+        average: Literal["log_odds", "probability"] = "log_odds",
+        threshold: Threshold = 0.5,
+        min_labels: int = 0,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.average = average
@@ -109,8 +120,8 @@ class AveragingClassifier(ThresholdsClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **params):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Samples, y: Array, **params: Any) -> Self:
         """Train the classifiers.
 
         Parameters
@@ -141,7 +152,7 @@ class AveragingClassifier(ThresholdsClassifier):
         self.learn_features_from(self.estimators_[0])
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> NDArray[Any]:
         """Return the mean probability of each label.
 
         Parameters
@@ -160,12 +171,12 @@ class AveragingClassifier(ThresholdsClassifier):
         return np.mean(scores, axis=0)
 
     @property
-    def thresholds_(self):
+    def thresholds_(self) -> NDArray[np.float64]:
         """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "label_names_")
         return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns

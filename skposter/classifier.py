@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -43,9 +44,20 @@ from skposter._training.subsets import (
     is_decoded_when_read,
     weight_of_known,
 )
+from skposter._typing import fit_context
 from skposter.exceptions import TrainingDivergedError, UnknownLabelWarning
 from skposter.networks import build_network, network_meta
 from skposter.thresholds import LabelPredictionsMixin, choose_thresholds, parse_objective
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    import keras
+    from joblib import Memory
+    from numpy.typing import ArrayLike, NDArray
+
+    from skposter._typing import Array, Names, RandomState, Samples, Threshold
 
 __all__ = ["MultiLabelImageClassifier"]
 
@@ -217,6 +229,19 @@ class MultiLabelImageClassifier(
     True
     """
 
+    classes_: NDArray[np.int64]
+    label_names_: NDArray[Any]
+    label_frequencies_: NDArray[np.float64]
+    image_shape_: tuple[int, int, int]
+    recipe_: dict[str, Any]
+    history_: dict[str, list[float]]
+    n_iter_: int
+    validation_indices_: NDArray[np.intp]
+    validation_scores_: tuple[NDArray[Any], NDArray[Any]] | None
+    training_summary_: dict[str, Any]
+    seeds_: dict[str, int]
+    keras_classifier_: Any
+
     _parameter_constraints: dict = {
         "network": [str, HasMethods("build"), HasMethods("get_params"), callable],
         "augmentation": [str, callable],
@@ -245,31 +270,31 @@ class MultiLabelImageClassifier(
 
     def __init__(
         self,
-        network="small_cnn",
+        network: Any = "small_cnn",
         *,
-        augmentation="auto",
-        loss="auto",
-        optimizer="auto",
-        learning_rate="auto",
-        learning_rate_schedule="auto",
-        epochs="auto",
-        batch_size="auto",
-        validation_fraction=0.1,
-        early_stopping=False,
-        n_iter_no_change=10,
-        tol=1e-4,
-        threshold=0.5,
-        tta="auto",
-        min_labels=0,
-        pos_weight=None,
-        correct_intercepts=True,
-        warm_start=False,
-        memory=None,
-        callbacks=None,
-        dtype_policy=None,
-        random_state=None,
-        verbose=0,
-    ):
+        augmentation: Any = "auto",
+        loss: Any = "auto",
+        optimizer: Any = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate_schedule: Literal["auto", "cosine", "constant"] = "auto",
+        epochs: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        threshold: Threshold | str = 0.5,
+        tta: Literal["auto", "none", "flip"] = "auto",
+        min_labels: int = 0,
+        pos_weight: ArrayLike | Mapping[Any, float] | None = None,
+        correct_intercepts: bool = True,
+        warm_start: bool = False,
+        memory: str | Memory | None = None,
+        callbacks: Sequence[Any] | None = None,
+        dtype_policy: str | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.network = network
         self.augmentation = augmentation
         self.loss = loss
@@ -297,8 +322,16 @@ class MultiLabelImageClassifier(
     # What wraps the classifier may hand it NaN in `y`.
     takes_unknown_labels = True
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Samples,
+        y: Array,
+        sample_weight: Array | None = None,
+        *,
+        X_val: Samples | None = None,
+        y_val: Array | None = None,
+    ) -> Self:
         """Train on images and their labels.
 
         Ctrl-C ends the training, keeps what was learned so far, and goes on to whoever called.
@@ -352,8 +385,16 @@ class MultiLabelImageClassifier(
         self._train(training, validation, held_out, facts, going_on=going_on)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, *, label_names=None, classes=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Samples,
+        y: Array,
+        sample_weight: Array | None = None,
+        *,
+        label_names: Names | None = None,
+        classes: Any = None,
+    ) -> Self:
         """Train one more epoch on these images, going on from what was learned.
 
         No validation images are set aside.
@@ -384,7 +425,7 @@ class MultiLabelImageClassifier(
         self._train(training, None, np.arange(0), facts, going_on=going_on, one_epoch=True)
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> NDArray[np.float32]:
         """Return the probability of each label.
 
         Parameters
@@ -406,7 +447,7 @@ class MultiLabelImageClassifier(
         X = check_images(X, image_shape=self.image_shape_)
         return self._checked_probabilities(self.keras_classifier_, X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Samples, y: Array, sample_weight: Array | None = None) -> float:
         """Return the share of images whose labels are all predicted right.
 
         Parameters
@@ -426,13 +467,13 @@ class MultiLabelImageClassifier(
         return super().score(X, aligned_labels(y, self.label_names_), sample_weight)
 
     @property
-    def model_(self):
+    def model_(self) -> keras.Model:
         """The network with its weights, a new Keras model at each access."""
         check_is_fitted(self, "keras_classifier_")
         return self.keras_classifier_.model_
 
     @property
-    def thresholds_(self):
+    def thresholds_(self) -> NDArray[np.float64]:
         """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "keras_classifier_")
         if not isinstance(self.threshold, str):

@@ -5,6 +5,11 @@ Each error is also the builtin that people already catch, so ``except ValueError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "SkposterError",
     "DataError",
@@ -40,7 +45,13 @@ class ImageLoadError(SkposterError, ValueError):
         ``(index, path, cause)`` of every image that failed, in the order of the input.
     """
 
-    def __init__(self, message, path=None, index=None, failures=()):
+    def __init__(
+        self,
+        message: str,
+        path: str | None = None,
+        index: int | None = None,
+        failures: Iterable[tuple[int, str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.path = path
         self.index = index

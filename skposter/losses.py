@@ -7,7 +7,12 @@ settings than the defaults: ``loss=AsymmetricLoss(gamma_negative=2)``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from skposter._keras.tensorflow import keras
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["AsymmetricLoss"]
 
@@ -51,14 +56,14 @@ class AsymmetricLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        gamma_negative=4.0,
-        gamma_positive=1.0,
-        clip=0.05,
+        gamma_negative: float = 4.0,
+        gamma_positive: float = 1.0,
+        clip: float = 0.05,
         *,
-        reduction="sum_over_batch_size",
-        name="asymmetric",
-        dtype=None,
-    ):
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "asymmetric",
+        dtype: Any = None,
+    ) -> None:
         if gamma_negative < 0 or gamma_positive < 0 or not 0 <= clip < 1:
             raise ValueError(
                 "AsymmetricLoss expects gamma_negative >= 0, gamma_positive >= 0 and 0 <= clip < 1,"
@@ -69,7 +74,7 @@ class AsymmetricLoss(keras.losses.Loss):
         self.gamma_positive = gamma_positive
         self.clip = clip
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the mean over the labels of each image."""
         ops, epsilon = keras.ops, keras.config.epsilon()
         # Kept off 0 and 1 also where a power is taken: its gradient is infinite at 0.
@@ -79,7 +84,7 @@ class AsymmetricLoss(keras.losses.Loss):
         negative = ops.power(lowered, self.gamma_negative) * ops.log(1 - lowered)
         return -ops.mean(y_true * positive + (1 - y_true) * negative, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what makes an equal loss."""
         return {
             **super().get_config(),

@@ -7,13 +7,18 @@ last complete epoch.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from sklearn.utils.validation import check_memory
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from joblib import Memory
 
 __all__ = ["clear_memory", "list_memory"]
 
 
-def list_memory(memory):
+def list_memory(memory: str | Memory) -> pd.DataFrame:
     """Return what a memory of :class:`~skposter.MultiLabelImageClassifier` holds.
 
     Parameters
@@ -63,7 +68,7 @@ def checkpoint_folder_of(location):
     return os.path.join(location, "skposter-checkpoints")
 
 
-def clear_memory(memory, *, bytes_limit=0):
+def clear_memory(memory: str | Memory, *, bytes_limit: int | str = 0) -> None:
     """Remove what was used longest ago, until no more than `bytes_limit` is left.
 
     What killed trainings have left is removed first; it is no longer found again then.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from platforms import needs_kill
 from sklearn.model_selection import GridSearchCV
 
 import skposter
@@ -300,6 +301,7 @@ def test_arrays_of_a_checkpoint_have_numbers_and_no_order(tmp_path):
     assert Checkpoint(tmp_path, "another").read() is None
 
 
+@needs_kill
 def test_killed_for_real_nothing_is_lost_or_torn(tmp_path, colour_images):
     np.savez(tmp_path / "data.npz", X=colour_images[0], y=colour_images[1])
     memory = tmp_path / "memory"

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from platforms import needs_links
 
 from skposter.datasets import load_coco, load_image_folders, load_voc
 from skposter.exceptions import DataError
@@ -109,6 +110,7 @@ def test_folders_that_are_refused(tmp_path, files, message):
     assert str(tmp_path) in str(caught.value)
 
 
+@needs_links
 def test_folders_and_files_that_link_out_are_refused(tmp_path):
     root = write(tmp_path / "root", "cat/1.jpg")
     write(tmp_path, "secret/2.jpg")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from platforms import needs_links, needs_pipes
 
 from skposter.datasets import load_image_csv, write_image_csv
 from skposter.datasets._cells import Cells
@@ -395,6 +396,7 @@ def test_ids_that_leave_the_folder_are_refused(folder, image_id, on_missing):
         load(folder, text, on_missing=on_missing)
 
 
+@needs_links
 def test_links_that_leave_the_folder_are_refused_and_others_are_not(folder):
     images = folder / "Images"
     (folder / "secret.jpg").touch()
@@ -417,6 +419,7 @@ def test_links_that_leave_the_folder_are_refused_and_others_are_not(folder):
     assert len(load(folder, "Id,Genre\ntt1,War\n").paths) == 1
 
 
+@needs_pipes
 def test_folders_and_pipes_named_like_images_are_no_images(folder):
     (folder / "Images" / "dir.jpg").mkdir()
     os.mkfifo(folder / "Images" / "pipe.jpg")

@@ -4,6 +4,7 @@ import os
 import stat
 
 import pytest
+from platforms import needs_links, needs_modes
 
 from skposter._files import durable
 from skposter._files.durable import patiently, write_durably
@@ -14,6 +15,7 @@ class KilledError(BaseException):
     """In place of a kill: nothing catches it."""
 
 
+@needs_modes
 def test_a_file_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "file"
     write_durably(path, lambda file: file.write(b"first"))
@@ -95,6 +97,7 @@ def test_text_has_the_line_ends_that_are_written(tmp_path):
     assert path.read_bytes() == b"\xe9\n\r\n"
 
 
+@needs_links
 def test_links_stay_and_what_they_name_is_replaced(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")

@@ -16,6 +16,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from platforms import needs_pipes
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
@@ -115,6 +116,7 @@ def test_a_pickle_inside_is_not_run(tmp_path, model_file):
     assert not marker.exists()
 
 
+@needs_pipes
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in [tmp_path / "pipe", Path("/dev/zero")]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any, Self
 
 __all__ = ["SpelledParametersMixin", "did_you_mean"]
 
@@ -20,7 +21,7 @@ class SpelledParametersMixin:
     scikit-learn's lists every valid name without saying which was meant.
     """
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         names = cls._get_param_names()
         for name in kwargs:
             if name not in names:
@@ -30,7 +31,7 @@ class SpelledParametersMixin:
                 )
         return super().__new__(cls)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator.
 
         Parameters

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
 from sklearn import exceptions
 
@@ -49,9 +50,17 @@ def library_versions():
     for library in _LIBRARIES:
         try:
             versions[library] = version(library)
-        except PackageNotFoundError:  # tensorflow-cpu and others bring the same modules
-            versions[library] = "unknown"
+        except PackageNotFoundError:
+            versions[library] = _version_of_module(library)
     return versions
+
+
+def _version_of_module(name):
+    """Return the version of a module that has come under another name, as from tensorflow-cpu."""
+    if hasattr(sys.modules.get(name), "__version__"):
+        return sys.modules[name].__version__
+    brought_by = packages_distributions().get(name)
+    return version(brought_by[0]) if brought_by else "unknown"
 
 
 def warn_about_versions(name, saved, libraries=_LIBRARIES):

@@ -108,8 +108,16 @@ def keep_freed_memory():
 
 def _start():
     """Import TensorFlow and let it say at once what it would say at its first operations."""
-    import tensorflow as tf
-
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ModuleNotFoundError(
+            "skposter trains with TensorFlow, and no build of it is installed here: pip install "
+            "tensorflow, tensorflow-cpu or your vendor's build.",
+            name="tensorflow",
+        ) from None
     tf.config.list_logical_devices()
     keep_freed_memory()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -21,6 +22,13 @@ from skposter.display import (
 )
 from skposter.images import UnreadableImage, as_sources, describe, natural_size
 from skposter.model_selection import near_duplicate_groups
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pandas as pd
+
+    from skposter._typing import PathLike
 
 __all__ = ["DataReport", "data_report"]
 
@@ -69,16 +77,16 @@ class DataReport:
 
 
 def data_report(
-    data,
-    out=None,
+    data: Any,
+    out: PathLike | None = None,
     *,
-    title="What is in the data?",
-    image_problems=None,
-    n_folds=5,
-    near_duplicates=True,
-    n_jobs=None,
-    verbose=0,
-):
+    title: str = "What is in the data?",
+    image_problems: pd.DataFrame | None = None,
+    n_folds: int = 5,
+    near_duplicates: bool = True,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> DataReport:
     """Make a page about a data set: one file of HTML that needs nothing else.
 
     It shows how many images have each label and which labels come together, sizes and shapes of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import _num_samples
@@ -29,6 +30,13 @@ from skposter.display import (
     scores_of,
 )
 from skposter.thresholds import apply_thresholds
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pandas as pd
+
+    from skposter._typing import Array, Names, PathLike, RandomState, Samples
 
 __all__ = ["Report", "report"]
 
@@ -101,21 +109,21 @@ class Report:
 
 
 def report(
-    model,
-    X,
-    y,
-    out=None,
+    model: Any,
+    X: Samples,
+    y: Array,
+    out: PathLike | None = None,
     *,
-    title="How good is the model?",
-    label_names=None,
-    problems=None,
-    model_path=None,
-    n_images=72,
-    heat_maps=True,
-    n_bootstrap=200,
-    random_state=0,
-    verbose=0,
-):
+    title: str = "How good is the model?",
+    label_names: Names | None = None,
+    problems: pd.DataFrame | None = None,
+    model_path: str | None = None,
+    n_images: int = 72,
+    heat_maps: bool = True,
+    n_bootstrap: int = 200,
+    random_state: RandomState = 0,
+    verbose: int = 0,
+) -> Report:
     """Make a report of a model on labelled images: one file of HTML that needs nothing else.
 
     It has a verdict beside the label frequencies, scores with bootstrap intervals, a table of the

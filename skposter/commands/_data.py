@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 _LINES_SHOWN = 5
 # The arguments of `load_image_table` that have an option of the same name.
@@ -96,7 +97,7 @@ def load_data(args, file=None):
     from skposter.datasets import load_image_table
     from skposter.exceptions import DataError
 
-    options = {name: getattr(args, name) for name in _OPTIONS}
+    options: dict[str, Any] = {name: getattr(args, name) for name in _OPTIONS}
     names = options["label_names"]
     if names is not None and len(names) == 1 and names[0].startswith("{"):
         try:

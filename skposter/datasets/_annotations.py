@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,12 +18,45 @@ from skposter.datasets._image_table import LabelledImages, make_bunch
 from skposter.datasets._problems import advice, raise_problems, row_problems
 from skposter.exceptions import DataError
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from skposter._typing import Names, PathLike
+    from skposter.datasets._typing import PathsAndLabels
+
 _MEANING = {"present": 1.0, "absent": 0.0, "unknown": np.nan}
 
 
+@overload
 def load_coco(
-    annotations, image_dir, *, crowd="present", on_missing="raise", return_X_y=False
-) -> LabelledImages | tuple[np.ndarray, pd.DataFrame]:
+    annotations: PathLike,
+    image_dir: PathLike,
+    *,
+    return_X_y: Literal[True],
+    crowd: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_coco(
+    annotations: PathLike,
+    image_dir: PathLike,
+    *,
+    return_X_y: Literal[False] = False,
+    crowd: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+) -> LabelledImages: ...
+
+
+def load_coco(
+    annotations: PathLike,
+    image_dir: PathLike,
+    *,
+    crowd: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+    return_X_y: bool = False,
+) -> LabelledImages | PathsAndLabels:
     """Load images and the categories of their objects from annotations in the layout of COCO.
 
     An image carries a label if it has an annotation of that category. Images without annotations
@@ -120,16 +153,42 @@ def load_coco(
     return (data.paths, data.y) if return_X_y else data
 
 
+@overload
 def load_voc(
-    annotations_dir,
-    image_dir,
+    annotations_dir: PathLike,
+    image_dir: PathLike,
     *,
-    image_set=None,
-    label_names=None,
-    difficult="present",
-    on_missing="raise",
-    return_X_y=False,
-) -> LabelledImages | tuple[np.ndarray, pd.DataFrame]:
+    return_X_y: Literal[True],
+    image_set: PathLike | None = None,
+    label_names: Names | None = None,
+    difficult: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_voc(
+    annotations_dir: PathLike,
+    image_dir: PathLike,
+    *,
+    return_X_y: Literal[False] = False,
+    image_set: PathLike | None = None,
+    label_names: Names | None = None,
+    difficult: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+) -> LabelledImages: ...
+
+
+def load_voc(
+    annotations_dir: PathLike,
+    image_dir: PathLike,
+    *,
+    image_set: PathLike | None = None,
+    label_names: Names | None = None,
+    difficult: Literal["present", "absent", "unknown"] = "present",
+    on_missing: Literal["raise", "drop"] = "raise",
+    return_X_y: bool = False,
+) -> LabelledImages | PathsAndLabels:
     """Load images and the classes of their objects from annotations in the layout of Pascal VOC.
 
     An image carries a label if it has an object of that name. Images without objects are kept, as

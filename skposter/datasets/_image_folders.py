@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,40 @@ from skposter.datasets._labels import read_labels
 from skposter.datasets._problems import Problem, row_problems
 from skposter.exceptions import DataError
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from skposter._typing import PathLike
+    from skposter.datasets._typing import PathsAndLabels
+
+
+@overload
+def load_image_folders(
+    root: PathLike,
+    *,
+    return_X_y: Literal[True],
+    label_delimiter: str | None = None,
+    on_duplicate: Literal["union", "keep"] = "union",
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_image_folders(
+    root: PathLike,
+    *,
+    return_X_y: Literal[False] = False,
+    label_delimiter: str | None = None,
+    on_duplicate: Literal["union", "keep"] = "union",
+) -> LabelledImages: ...
+
 
 def load_image_folders(
-    root, *, label_delimiter=None, on_duplicate="union", return_X_y=False
-) -> LabelledImages | tuple[np.ndarray, pd.DataFrame]:
+    root: PathLike,
+    *,
+    label_delimiter: str | None = None,
+    on_duplicate: Literal["union", "keep"] = "union",
+    return_X_y: bool = False,
+) -> LabelledImages | PathsAndLabels:
     """Load images and their labels from folders that name them.
 
     Two layouts, also mixed: a folder a set of labels (``red_dress/``), and a folder a label with

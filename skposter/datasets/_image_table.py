@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,14 @@ from skposter.datasets._problems import (
 from skposter.datasets._tables import Table, read_table
 from skposter.exceptions import DataError
 
+if TYPE_CHECKING:
+    from typing import Literal, Unpack
+
+    from numpy.typing import NDArray
+
+    from skposter._typing import PathLike
+    from skposter.datasets._typing import CSVOptions, PathsAndLabels, TableOptions
+
 _TRAIN_NAMES = ("train", "training", "trn", "trainset", "tr")
 _VALIDATION_NAMES = ("val", "valid", "validation", "dev", "valset")
 
@@ -37,6 +45,17 @@ class LabelledImages(Bunch):
 
     Its fields are described where they are made, in `load_image_table`.
     """
+
+    paths: NDArray[np.str_]
+    y: pd.DataFrame
+    label_names: list[Any]
+    ids: NDArray[np.str_]
+    groups: NDArray[Any] | None
+    split: dict[Any, NDArray[np.intp]] | None
+    cv: Any
+    columns: Columns
+    frame: pd.DataFrame
+    problems: pd.DataFrame
 
     def __repr__(self):
         n, n_labels = len(self.paths), len(self.label_names)
@@ -50,28 +69,48 @@ class LabelledImages(Bunch):
         return "\n".join(lines)
 
 
+@overload
 def load_image_table(
-    table,
-    image_dir,
+    table: pd.DataFrame | PathLike,
+    image_dir: PathLike,
     *,
-    id_column=None,
-    image_path=None,
-    label_column=None,
-    label_columns=None,
-    label_delimiter=None,
-    label_values=None,
-    label_names=None,
-    value_column=None,
-    metadata_columns=None,
-    groups=None,
-    split=None,
-    on_missing="raise",
-    on_duplicate="drop",
-    sep=None,
-    encoding=None,
-    column_names=None,
-    return_X_y=False,
-):
+    return_X_y: Literal[True],
+    **options: Unpack[TableOptions],
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_image_table(
+    table: pd.DataFrame | PathLike,
+    image_dir: PathLike,
+    *,
+    return_X_y: Literal[False] = False,
+    **options: Unpack[TableOptions],
+) -> LabelledImages: ...
+
+
+def load_image_table(
+    table: pd.DataFrame | PathLike,
+    image_dir: PathLike,
+    *,
+    id_column: str | None = None,
+    image_path: str | Callable[[Any], Any] | None = None,
+    label_column: str | Sequence[str] | None = None,
+    label_columns: Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+    label_values: Mapping[Any, Any] | None = None,
+    label_names: Sequence[Any] | Mapping[Any, Any] | None = None,
+    value_column: str | None = None,
+    metadata_columns: Sequence[str] | None = None,
+    groups: str | None = None,
+    split: str | None = None,
+    on_missing: Literal["raise", "drop"] = "raise",
+    on_duplicate: Literal["drop", "keep", "union"] = "drop",
+    sep: str | None = None,
+    encoding: str | None = None,
+    column_names: Sequence[str] | None = None,
+    return_X_y: bool = False,
+) -> LabelledImages | PathsAndLabels:
     r"""Load image paths and their labels from any table of labels and a folder.
 
     What the table is (``data.columns``) is found out from its names, its cells and the folder,
@@ -227,19 +266,39 @@ def load_image_table(
     return (data.paths, data.y) if return_X_y else data
 
 
+@overload
 def load_image_csv(
-    csv_path,
-    image_dir,
+    csv_path: PathLike,
+    image_dir: PathLike,
     *,
-    id_column=None,
-    label_column=None,
-    label_columns=None,
-    label_delimiter=None,
-    label_values=None,
-    on_missing="raise",
-    on_duplicate="drop",
-    return_X_y=False,
-):
+    return_X_y: Literal[True],
+    **options: Unpack[CSVOptions],
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_image_csv(
+    csv_path: PathLike,
+    image_dir: PathLike,
+    *,
+    return_X_y: Literal[False] = False,
+    **options: Unpack[CSVOptions],
+) -> LabelledImages: ...
+
+
+def load_image_csv(
+    csv_path: PathLike,
+    image_dir: PathLike,
+    *,
+    id_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    label_columns: Sequence[str] | None = None,
+    label_delimiter: str | None = None,
+    label_values: Mapping[Any, Any] | None = None,
+    on_missing: Literal["raise", "drop"] = "raise",
+    on_duplicate: Literal["drop", "keep", "union"] = "drop",
+    return_X_y: bool = False,
+) -> LabelledImages | PathsAndLabels:
     r"""Load image paths and their labels from a CSV and a folder.
 
     `load_image_table` with the arguments that a CSV of one row an image needs: an id, and its
@@ -297,7 +356,7 @@ def load_image_csv(
     """
     if isinstance(csv_path, pd.DataFrame):
         raise TypeError("csv_path: expected a file, got a DataFrame; that is for load_image_table")
-    return load_image_table(
+    data = load_image_table(
         csv_path,
         image_dir,
         id_column=id_column,
@@ -307,8 +366,8 @@ def load_image_csv(
         label_values=label_values,
         on_missing=on_missing,
         on_duplicate=on_duplicate,
-        return_X_y=return_X_y,
     )
+    return (data.paths, data.y) if return_X_y else data
 
 
 def _load(

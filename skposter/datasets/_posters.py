@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -18,6 +19,10 @@ from skposter.datasets._poster_drawing import draw_poster
 from skposter.datasets._writing import write_image_csv
 from skposter.exceptions import DataError
 
+if TYPE_CHECKING:
+    from skposter._typing import PathLike, RandomState
+    from skposter.datasets._image_table import LabelledImages
+
 # Written into each data set; another number where the drawings differ.
 _VERSION = 1
 # How many posters carry one, two and three labels.
@@ -25,8 +30,14 @@ _LABEL_COUNT_SHARES = (0.3, 0.4, 0.3)
 
 
 def make_posters(
-    n_samples=1200, *, out_dir, random_state=0, n_labels=12, size=(240, 160), verbose=0
-):
+    n_samples: int = 1200,
+    *,
+    out_dir: PathLike,
+    random_state: RandomState = 0,
+    n_labels: int = 12,
+    size: tuple[int, int] = (240, 160),
+    verbose: int = 0,
+) -> LabelledImages:
     """Draw a data set of posters, each with one to three genres that can be seen.
 
     A genre is a silhouette: a mask is Drama, glasses with a moustache Comedy, a heart Romance.

@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,17 +17,20 @@ from skposter.datasets._cells import Cells
 from skposter.datasets._label_lists import binarize, choose_delimiter, parse_label_lists
 from skposter.exceptions import DataError
 
+if TYPE_CHECKING:
+    from skposter._typing import Names, PathLike, Samples
+
 
 def write_image_csv(
-    csv_path,
-    ids,
-    labels,
+    csv_path: PathLike,
+    ids: Samples,
+    labels: Samples,
     *,
-    label_names=None,
-    label_delimiter=None,
-    id_column="Id",
-    label_column="Genre",
-):
+    label_names: Names | None = None,
+    label_delimiter: str | None = None,
+    id_column: str = "Id",
+    label_column: str = "Genre",
+) -> None:
     """Write a CSV with an id, a list of labels and one column of 0/1 per label.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest
@@ -12,6 +12,14 @@ from skposter._labels.checks import check_probabilities
 from skposter._labels.names import find_label_names
 from skposter.display._facts import chosen_labels, known_labels, noted, scores_of
 from skposter.display._pyplot import COLOURS, label_outer, legend_below, panels, plain_axes, title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+
+    from skposter._typing import Array, Names, Samples
 
 __all__ = ["CalibrationLabelsDisplay"]
 
@@ -74,12 +82,12 @@ class CalibrationLabelsDisplay:
     (array([0.27, 0.77]), array([0.28, 0.76]))
     """
 
-    def __init__(self, bins, label_names, *, n_unknown=None):
+    def __init__(self, bins: Any, label_names: Sequence[Any], *, n_unknown: Any = None) -> None:
         self.bins = bins
         self.label_names = label_names
         self.n_unknown = n_unknown
 
-    def plot(self, ax=None, *, columns=None):
+    def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Self:
         """Draw a panel a label; each reaches as far as its probabilities do.
 
         Parameters
@@ -134,8 +142,17 @@ class CalibrationLabelsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, n_bins=6, labels=None, label_names=None, ax=None, columns=None
-    ):
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        n_bins: int = 6,
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Predict, and compare with the labels.
 
         Parameters
@@ -162,8 +179,16 @@ class CalibrationLabelsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_score, *, n_bins=6, labels=None, label_names=None, ax=None, columns=None
-    ):
+        cls,
+        y_true: Array,
+        y_score: Array,
+        *,
+        n_bins: int = 6,
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Compare probabilities that were predicted before with the labels.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skposter._labels.checks import check_indicator
@@ -11,12 +13,21 @@ from skposter.display._matrix import plot_matrix, side_of
 from skposter.display._pyplot import import_pyplot
 from skposter.thresholds import apply_thresholds
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+    from skposter._typing import Array, Names, Samples
+
 __all__ = ["NOTHING", "LabelConfusionDisplay", "label_confusion"]
 
 NOTHING = "(nothing)"
 
 
-def label_confusion(y_true, y_pred):
+def label_confusion(y_true: Array, y_pred: Array) -> NDArray[np.float64]:
     """Return how often each label is predicted in place of each other.
 
     Of an image with the labels T and the predictions P, each label in both is a hit. The missed
@@ -114,12 +125,20 @@ class LabelConfusionDisplay:
     [0.0, 0.0, 1.0, 1.0]
     """
 
-    def __init__(self, confusion, label_names, *, n_unknown=None):
+    def __init__(
+        self,
+        confusion: NDArray[Any],
+        label_names: Sequence[Any],
+        *,
+        n_unknown: ArrayLike | None = None,
+    ) -> None:
         self.confusion = confusion
         self.label_names = label_names
         self.n_unknown = n_unknown
 
-    def plot(self, ax=None, *, normalize="true"):
+    def plot(
+        self, ax: Axes | None = None, *, normalize: Literal["true", "pred"] | None = "true"
+    ) -> Self:
         """Draw the matrix.
 
         Parameters
@@ -167,7 +186,16 @@ class LabelConfusionDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, label_names=None, normalize="true", ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        label_names: Names | None = None,
+        normalize: Literal["true", "pred"] | None = "true",
+        ax: Axes | None = None,
+    ) -> Self:
         """Predict labels and compare them with the true ones.
 
         Parameters
@@ -192,7 +220,15 @@ class LabelConfusionDisplay:
         return cls.from_predictions(y, y_pred, label_names=names, normalize=normalize, ax=ax)
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, label_names=None, normalize="true", ax=None):
+    def from_predictions(
+        cls,
+        y_true: Array,
+        y_pred: Array,
+        *,
+        label_names: Names | None = None,
+        normalize: Literal["true", "pred"] | None = "true",
+        ax: Axes | None = None,
+    ) -> Self:
         """Compare labels that were predicted before with the true ones.
 
         Parameters

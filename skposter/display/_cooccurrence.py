@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skposter._labels.checks import check_indicator
@@ -10,6 +12,15 @@ from skposter.display._facts import known_labels, scores_of
 from skposter.display._matrix import plot_matrix, side_of
 from skposter.display._pyplot import import_pyplot, title
 from skposter.thresholds import apply_thresholds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Names, Samples
 
 __all__ = ["LabelCooccurrenceDisplay"]
 
@@ -49,13 +60,20 @@ class LabelCooccurrenceDisplay:
     [[3, 2], [2, 2]]
     """
 
-    def __init__(self, true, label_names, *, known=None, predicted=None):
+    def __init__(
+        self,
+        true: NDArray[Any],
+        label_names: Sequence[Any],
+        *,
+        known: NDArray[Any] | None = None,
+        predicted: NDArray[Any] | None = None,
+    ) -> None:
         self.true = true
         self.label_names = label_names
         self.known = known
         self.predicted = predicted
 
-    def plot(self, ax=None, *, normalize=True):
+    def plot(self, ax: Axes | None = None, *, normalize: bool = True) -> Self:
         """Draw the matrix, or two.
 
         Parameters
@@ -90,7 +108,7 @@ class LabelCooccurrenceDisplay:
             self.axes_ = [ax]
         else:
             ax.set_axis_off()
-            places = ax.get_subplotspec().subgridspec(1, n)
+            places = ax.get_subplotspec().subgridspec(1, n)  # type: ignore[union-attr]
             self.axes_ = [ax.figure.add_subplot(places[i]) for i in range(n)]
         for axes, (what, counts, known) in zip(self.axes_, matrices, strict=True):
             shown = counts.astype(float)
@@ -108,7 +126,16 @@ class LabelCooccurrenceDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, label_names=None, normalize=True, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        label_names: Names | None = None,
+        normalize: bool = True,
+        ax: Axes | None = None,
+    ) -> Self:
         """Predict labels, and show which come together beside those of `y`.
 
         Parameters
@@ -133,7 +160,15 @@ class LabelCooccurrenceDisplay:
         return cls.from_predictions(y, y_pred, label_names=names, normalize=normalize, ax=ax)
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred=None, *, label_names=None, normalize=True, ax=None):
+    def from_predictions(
+        cls,
+        y_true: Array,
+        y_pred: Array | None = None,
+        *,
+        label_names: Names | None = None,
+        normalize: bool = True,
+        ax: Axes | None = None,
+    ) -> Self:
         """Show which labels come together, and which predicted ones.
 
         Parameters

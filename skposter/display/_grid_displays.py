@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 
@@ -20,6 +22,14 @@ from skposter.display._pyplot import import_pyplot
 from skposter.display._shown_images import load_shown
 from skposter.thresholds import apply_thresholds
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+
+    from skposter._typing import Array, Names, Samples, Threshold
+
 __all__ = ["LabelGridDisplay", "WorstImagesDisplay", "label_losses"]
 
 # As Keras clips, so that losses agree with those of a training.
@@ -29,14 +39,24 @@ _EPSILON = 1e-7
 class _ImagesDisplay:
     """Images above their labels, drawn by :func:`draw_label_grid`."""
 
-    def __init__(self, images, *, truths=None, predictions=None, unknowns=None, captions=None):
+    def __init__(
+        self,
+        images: Samples,
+        *,
+        truths: Any = None,
+        predictions: Any = None,
+        unknowns: Any = None,
+        captions: Sequence[str] | None = None,
+    ) -> None:
         self.images = images
         self.truths = truths
         self.predictions = predictions
         self.unknowns = unknowns
         self.captions = captions
 
-    def plot(self, ax=None, *, columns=None, title=None):
+    def plot(
+        self, ax: Axes | None = None, *, columns: int | None = None, title: str | None = None
+    ) -> Self:
         """Draw the grid and show it through matplotlib.
 
         Parameters
@@ -121,17 +141,17 @@ class LabelGridDisplay(_ImagesDisplay):
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: Any,
+        X: Samples,
+        y: Array | None = None,
         *,
-        k=3,
-        n_images=12,
-        label_names=None,
-        ax=None,
-        columns=None,
-        title=None,
-    ):
+        k: int = 3,
+        n_images: int = 12,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Predict labels of the first images and show them, with the estimator's thresholds.
 
         Parameters
@@ -183,18 +203,18 @@ class LabelGridDisplay(_ImagesDisplay):
     @classmethod
     def from_predictions(
         cls,
-        images,
-        y_true,
-        y_score,
+        images: Samples,
+        y_true: Array | None,
+        y_score: Array | None,
         *,
-        thresholds=0.5,
-        min_labels=0,
-        label_names=None,
-        k=3,
-        ax=None,
-        columns=None,
-        title=None,
-    ):
+        thresholds: Threshold = 0.5,
+        min_labels: int = 0,
+        label_names: Names | None = None,
+        k: int = 3,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Show images with labels that were predicted before.
 
         Parameters
@@ -257,15 +277,15 @@ class WorstImagesDisplay(_ImagesDisplay):
 
     def __init__(
         self,
-        images,
+        images: Samples,
         *,
-        truths=None,
-        predictions=None,
-        unknowns=None,
-        captions=None,
-        rows=None,
-        losses=None,
-    ):
+        truths: Any = None,
+        predictions: Any = None,
+        unknowns: Any = None,
+        captions: Sequence[str] | None = None,
+        rows: Any = None,
+        losses: Any = None,
+    ) -> None:
         super().__init__(
             images, truths=truths, predictions=predictions, unknowns=unknowns, captions=captions
         )
@@ -275,18 +295,18 @@ class WorstImagesDisplay(_ImagesDisplay):
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Samples,
+        y: Array,
         *,
-        label=None,
-        k=3,
-        n_images=12,
-        label_names=None,
-        ax=None,
-        columns=None,
-        title=None,
-    ):
+        label: Any = None,
+        k: int = 3,
+        n_images: int = 12,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Predict for all images and show those with the highest loss.
 
         Parameters
@@ -332,20 +352,20 @@ class WorstImagesDisplay(_ImagesDisplay):
     @classmethod
     def from_predictions(
         cls,
-        images,
-        y_true,
-        y_score,
+        images: Samples,
+        y_true: Array,
+        y_score: Array,
         *,
-        label=None,
-        thresholds=0.5,
-        min_labels=0,
-        label_names=None,
-        k=3,
-        n_images=12,
-        ax=None,
-        columns=None,
-        title=None,
-    ):
+        label: Any = None,
+        thresholds: Threshold = 0.5,
+        min_labels: int = 0,
+        label_names: Names | None = None,
+        k: int = 3,
+        n_images: int = 12,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Show the images with the highest loss of probabilities that were predicted before.
 
         Parameters

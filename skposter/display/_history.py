@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skposter.display._facts import find_attribute
 from skposter.display._pyplot import COLOURS, import_pyplot, plain_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
 
 __all__ = ["HistoryDisplay"]
 
@@ -40,11 +47,15 @@ class HistoryDisplay:
     ['training', 'validation', 'label frequencies', 'best epoch: 2']
     """
 
-    def __init__(self, history, *, baseline=None):
+    def __init__(
+        self, history: Mapping[str, Sequence[float]], *, baseline: float | None = None
+    ) -> None:
         self.history = history
         self.baseline = baseline
 
-    def plot(self, ax=None, *, metric="loss", higher_is_better=False):
+    def plot(
+        self, ax: Axes | None = None, *, metric: str = "loss", higher_is_better: bool = False
+    ) -> Self:
         """Plot a value of the history and its counterpart on the validation part.
 
         Parameters
@@ -103,13 +114,20 @@ class HistoryDisplay:
                 label=f"best epoch: {self.best_epoch_}",
             )
         ax.set(xlabel="epoch", ylabel=metric)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
         ax.legend(frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, metric="loss", higher_is_better=False):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Axes | None = None,
+        metric: str = "loss",
+        higher_is_better: bool = False,
+    ) -> Self:
         """Plot the history of a fitted classifier.
 
         The baseline is the cross-entropy of the label frequencies of its training, if that is what
@@ -145,7 +163,14 @@ class HistoryDisplay:
         return display.plot(ax, metric=metric, higher_is_better=higher_is_better)
 
     @classmethod
-    def from_predictions(cls, history, *, baseline=None, ax=None, metric="loss"):
+    def from_predictions(
+        cls,
+        history: Mapping[str, Sequence[float]],
+        *,
+        baseline: float | None = None,
+        ax: Axes | None = None,
+        metric: str = "loss",
+    ) -> Self:
         """Plot a history that was kept, such as that of ``keras.Model.fit``.
 
         Parameters

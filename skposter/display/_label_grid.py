@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from skposter.display._outcomes import Outcome, PredictedLabel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from skposter._typing import Samples
 
 __all__ = ["draw_label_grid"]
 
@@ -42,16 +48,16 @@ class _Look(NamedTuple):
 
 
 def draw_label_grid(
-    images,
-    truths=None,
-    predictions=None,
+    images: Samples,
+    truths: Any = None,
+    predictions: Any = None,
     *,
-    unknowns=None,
-    captions=None,
-    columns=None,
-    tile_width=220,
-    title=None,
-):
+    unknowns: Any = None,
+    captions: Sequence[str] | None = None,
+    columns: int | None = None,
+    tile_width: int = 220,
+    title: str | None = None,
+) -> Image.Image:
     """Draw images in a grid, each above its labels.
 
     A predicted label has a bar as long as its probability, with a line where its threshold lies,

@@ -50,6 +50,6 @@ class PredictedLabel(NamedTuple):
     predicted: bool | None = None
 
     @property
-    def decision(self):
+    def decision(self) -> bool:
         """Whether the label is predicted."""
         return self.probability >= self.threshold if self.predicted is None else self.predicted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
@@ -15,6 +17,15 @@ from skposter.display._facts import (
     thresholds_of,
 )
 from skposter.display._pyplot import COLOURS, label_outer, legend_below, panels, plain_axes, title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    from skposter._typing import Array, Names, Samples, Threshold
 
 __all__ = ["PrecisionRecallLabelsDisplay"]
 
@@ -66,15 +77,15 @@ class PrecisionRecallLabelsDisplay:
 
     def __init__(
         self,
-        precision,
-        recall,
-        average_precision,
-        frequency,
-        label_names,
+        precision: Any,
+        recall: Any,
+        average_precision: Any,
+        frequency: Any,
+        label_names: Sequence[Any],
         *,
-        chosen=None,
-        n_unknown=None,
-    ):
+        chosen: Any = None,
+        n_unknown: Any = None,
+    ) -> None:
         self.precision = precision
         self.recall = recall
         self.average_precision = average_precision
@@ -83,7 +94,7 @@ class PrecisionRecallLabelsDisplay:
         self.chosen = chosen
         self.n_unknown = n_unknown
 
-    def plot(self, ax=None, *, columns=None):
+    def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Self:
         """Draw a panel a label.
 
         Parameters
@@ -104,7 +115,7 @@ class PrecisionRecallLabelsDisplay:
             If matplotlib is missing.
         """
         self.ax_, self.axes_ = panels(ax, len(self.label_names), columns)
-        self.lines_ = []
+        self.lines_: list[Line2D] = []
         for j, (axes, name) in enumerate(zip(self.axes_, self.label_names, strict=True)):
             plain_axes(axes)
             axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
@@ -140,8 +151,16 @@ class PrecisionRecallLabelsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, labels=None, label_names=None, ax=None, columns=None
-    ):
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Predict, and draw the curves with the estimator's thresholds.
 
         Parameters
@@ -177,9 +196,16 @@ class PrecisionRecallLabelsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_score, *, thresholds=None, labels=None, label_names=None, ax=None,
-        columns=None,
-    ):  # fmt: skip
+        cls,
+        y_true: Array,
+        y_score: Array,
+        *,
+        thresholds: Threshold | None = None,
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Draw the curves of scores that were predicted before.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
@@ -16,6 +18,16 @@ from skposter.display._facts import (
     thresholds_of,
 )
 from skposter.display._pyplot import COLOURS, label_outer, legend_below, panels, plain_axes, title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from skposter._typing import Array, Names, Samples, Threshold
 
 __all__ = ["ThresholdDisplay"]
 
@@ -74,16 +86,16 @@ class ThresholdDisplay:
 
     def __init__(
         self,
-        thresholds,
-        scores,
-        chosen,
-        label_names,
+        thresholds: Any,
+        scores: Any,
+        chosen: Any,
+        label_names: Sequence[Any],
         *,
-        metric="f1",
-        baseline=None,
-        fold_thresholds=None,
-        n_unknown=None,
-    ):
+        metric: Literal["f1", "precision", "recall"] = "f1",
+        baseline: Any = None,
+        fold_thresholds: Any = None,
+        n_unknown: Any = None,
+    ) -> None:
         self.thresholds = thresholds
         self.scores = scores
         self.chosen = chosen
@@ -93,7 +105,7 @@ class ThresholdDisplay:
         self.fold_thresholds = fold_thresholds
         self.n_unknown = n_unknown
 
-    def plot(self, ax=None, *, columns=None):
+    def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Self:
         """Draw a panel a label; each reaches as far to the right as its scores do.
 
         Parameters
@@ -114,7 +126,7 @@ class ThresholdDisplay:
             If matplotlib is missing.
         """
         self.ax_, self.axes_ = panels(ax, len(self.label_names), columns)
-        self.lines_ = []
+        self.lines_: list[Line2D] = []
         for j, axes in enumerate(self.axes_):
             self._plot_label(j, axes)
         self.figure_ = self.axes_[0].figure
@@ -170,8 +182,17 @@ class ThresholdDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, metric="f1", labels=None, label_names=None, ax=None, columns=None
-    ):
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        metric: Literal["f1", "precision", "recall"] = "f1",
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Predict, and draw the curves with the estimator's thresholds.
 
         Parameters
@@ -213,17 +234,17 @@ class ThresholdDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_score,
+        y_true: Array,
+        y_score: Array,
         *,
-        thresholds=0.5,
-        fold_thresholds=None,
-        metric="f1",
-        labels=None,
-        label_names=None,
-        ax=None,
-        columns=None,
-    ):
+        thresholds: Threshold = 0.5,
+        fold_thresholds: ArrayLike | None = None,
+        metric: Literal["f1", "precision", "recall"] = "f1",
+        labels: Any = None,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+    ) -> Self:
         """Draw the curves of scores that were predicted before.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,12 @@ from skposter.images._free_memory import check_fits
 from skposter.images._pixels import pixel_settings
 from skposter.images._prefetch import prefetched
 from skposter.images._sources import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 __all__ = ["LazyImages"]
 
@@ -60,36 +67,36 @@ class LazyImages:
     7
     """
 
-    def __init__(self, sources, decoder, rows=None):
+    def __init__(self, sources: Any, decoder: Any, rows: Any = None) -> None:
         self._sources = sources
         self._decoder = decoder
         self._rows = np.arange(len(sources)) if rows is None else rows
         self._is_one = False
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int, int]:
         one = self._decoder.options.shape
         return one if self._is_one else (len(self._sources), *one)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[np.uint8]:
         return np.dtype(np.uint8)
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return len(self.shape)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
     def __repr__(self):
         return f"LazyImages(shape={self.shape}, dtype={self.dtype})"
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if self._is_one:
             return np.asarray(self)[key]
         if isinstance(key, tuple):
@@ -104,11 +111,11 @@ class LazyImages:
         view._is_one = np.ndim(positions) == 0
         return view
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         for i in range(len(self)):
             yield np.asarray(self[i])
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("LazyImages are decoded on request: an array of them is always new.")
         check_fits(self.shape, "Take them in batches, for instance images[:1000].")
@@ -116,7 +123,7 @@ class LazyImages:
         images = images[0] if self._is_one else images
         return images if dtype is None else images.astype(dtype, copy=False)
 
-    def batches(self, index_lists, depth=2):
+    def batches(self, index_lists: Iterable[Any], depth: int = 2) -> Iterator[NDArray[np.uint8]]:
         """Decode batch after batch, the next ones in the background while one is used.
 
         Parameters
@@ -146,7 +153,7 @@ class LazyImages:
         """
         return prefetched(lambda indices: np.asarray(self[np.asarray(indices)]), index_lists, depth)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Return a digest of what the pixels depend on, without decoding.
 
         It changes with the loader's parameters, Pillow's version and switches, the images, their

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,6 +18,16 @@ from skposter.images._pixels import RESAMPLE, PixelOptions
 from skposter.images._scratch import forget_scratch
 from skposter.images._sources import as_sources
 from skposter.images._verify import image_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from skposter._typing import PathLike, Samples
 
 __all__ = ["ImageLoader"]
 
@@ -147,23 +158,25 @@ class ImageLoader(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        size=(128, 96),
+        size: tuple[int, int] = (128, 96),
         *,
-        mode="RGB",
-        resize="stretch",
-        resample="bilinear",
-        background=(255, 255, 255),
-        exact=False,
-        on_error="raise",
-        max_pixels=25_000_000,
-        max_bytes=100_000_000,
-        formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"),
-        n_jobs=None,
-        cache_dir=None,
-        cache_limit=10_000_000_000,
-        lazy=False,
-        verbose=0,
-    ):
+        mode: Literal["RGB", "L"] = "RGB",
+        resize: Literal["stretch", "pad", "crop"] = "stretch",
+        resample: Literal[
+            "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"
+        ] = "bilinear",
+        background: tuple[int, int, int] = (255, 255, 255),
+        exact: bool = False,
+        on_error: Literal["raise", "blank"] = "raise",
+        max_pixels: int = 25_000_000,
+        max_bytes: int = 100_000_000,
+        formats: Sequence[str] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"),
+        n_jobs: int | None = None,
+        cache_dir: PathLike | None = None,
+        cache_limit: int = 10_000_000_000,
+        lazy: bool = False,
+        verbose: int = 0,
+    ) -> None:
         self.size = size
         self.mode = mode
         self.resize = resize
@@ -180,7 +193,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         self.lazy = lazy
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Samples, y: Any = None) -> Self:
         """Check the parameters and what `X` is made of; no image is opened.
 
         Parameters
@@ -198,7 +211,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         as_sources(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Samples) -> NDArray[np.uint8] | Any:
         """Load the images.
 
         Parameters
@@ -224,7 +237,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         with self._progress(len(sources), "Loading images") as done:
             return decoder.decode(sources, done=done)
 
-    def verify(self, X):
+    def verify(self, X: Samples) -> pd.DataFrame:
         """Find the images that `transform` would refuse, and files with the same content.
 
         Every image is decoded with the loader's parameters, so what passes will load.
@@ -251,11 +264,11 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         # A column of text takes no names of files that are not text.
         return table.astype({"row": int, "kind": str, "detail": str})
 
-    def cache_size(self):
+    def cache_size(self) -> int:
         """Return the bytes that all pixel caches in `cache_dir` take."""
         return 0 if self.cache_dir is None else cache_usage(self.cache_dir)
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Delete all pixel caches in `cache_dir`, of every loader that uses it.
 
         Without `cache_dir`, the temporary file of this process is given back.

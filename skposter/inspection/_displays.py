@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 
@@ -16,6 +18,16 @@ from skposter.display import (
 )
 from skposter.inspection._explain import explain
 from skposter.inspection._label_issues import label_issues
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal, Self
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from skposter._typing import Array, Names, Samples
+    from skposter.inspection._explanation import Explanation
 
 __all__ = ["ExplanationDisplay", "LabelIssuesDisplay"]
 
@@ -40,10 +52,10 @@ class ExplanationDisplay:
         Where it is shown.
     """
 
-    def __init__(self, explanations):
+    def __init__(self, explanations: Sequence[Explanation]) -> None:
         self.explanations = explanations
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw a row an image.
 
         Parameters
@@ -76,7 +88,7 @@ class ExplanationDisplay:
             )
         else:
             ax.set_axis_off()
-            places = ax.get_subplotspec().subgridspec(rows, columns)
+            places = ax.get_subplotspec().subgridspec(rows, columns)  # type: ignore[union-attr]
             self.axes_ = np.array(
                 [[ax.figure.add_subplot(places[i, j]) for j in range(columns)] for i in range(rows)]
             )
@@ -95,8 +107,16 @@ class ExplanationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, labels=None, *, n_images=4, method="hirescam", label_names=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: Samples,
+        labels: Any = None,
+        *,
+        n_images: int = 4,
+        method: Literal["hirescam", "gradcam", "layercam", "occlusion"] = "hirescam",
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Explain the first images and show them.
 
         Parameters
@@ -147,13 +167,17 @@ class LabelIssuesDisplay:
         Where it is shown, after :meth:`plot`.
     """
 
-    def __init__(self, images, issues, *, truths, captions):
+    def __init__(
+        self, images: Samples, issues: pd.DataFrame, *, truths: Any, captions: Sequence[str]
+    ) -> None:
         self.images = images
         self.issues = issues
         self.truths = truths
         self.captions = captions
 
-    def plot(self, ax=None, *, columns=None, title=None):
+    def plot(
+        self, ax: Axes | None = None, *, columns: int | None = None, title: str | None = None
+    ) -> Self:
         """Draw the grid and show it through matplotlib.
 
         Parameters
@@ -176,10 +200,10 @@ class LabelIssuesDisplay:
             If matplotlib is missing.
         """
         plt = import_pyplot()
-        doubts = [
+        doubts: list[list[Any]] = [
             [
                 PredictedLabel(doubt.label, doubt.probability, 0.5, not doubt.given)
-                for doubt in group.itertuples()
+                for doubt in cast(Any, group.itertuples())
             ]
             for _, group in self.issues.groupby("row", sort=False)
         ]
@@ -201,8 +225,17 @@ class LabelIssuesDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, n_images=12, label_names=None, ax=None, columns=None, title=None
-    ):
+        cls,
+        estimator: Any,
+        X: Samples,
+        y: Array,
+        *,
+        n_images: int = 12,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Predict for images that the estimator was not trained on, and show what looks wrong.
 
         Parameters
@@ -239,16 +272,16 @@ class LabelIssuesDisplay:
     @classmethod
     def from_predictions(
         cls,
-        images,
-        y,
-        y_score,
+        images: Samples,
+        y: Array,
+        y_score: Array,
         *,
-        n_images=12,
-        label_names=None,
-        ax=None,
-        columns=None,
-        title=None,
-    ):
+        n_images: int = 12,
+        label_names: Names | None = None,
+        ax: Axes | None = None,
+        columns: int | None = None,
+        title: str | None = None,
+    ) -> Self:
         """Show the images with the least plausible labels.
 
         Parameters

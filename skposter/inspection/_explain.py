@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import _safe_indexing
@@ -18,13 +19,27 @@ from skposter.inspection._members import members_of
 from skposter.inspection._occlusion import occlusion_maps
 from skposter.thresholds import apply_thresholds
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from skposter._typing import Names, Samples
+
 __all__ = ["explain", "explain_each"]
 
 _METHODS = ("gradcam", "hirescam", "layercam", "occlusion")
 _BATCH = 16
 
 
-def explain(model, X, labels=None, *, method="hirescam", layer=None, label_names=None, verbose=0):
+def explain(
+    model: Any,
+    X: Samples,
+    labels: Any = None,
+    *,
+    method: Literal["hirescam", "gradcam", "layercam", "occlusion"] = "hirescam",
+    layer: str | None = None,
+    label_names: Names | None = None,
+    verbose: int = 0,
+) -> list[Explanation]:
     """Draw heat maps of the regions of images that speak for labels.
 
     Parameters

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 
 from skposter._estimators.spelling import did_you_mean
 from skposter.display import load_shown
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 __all__ = ["Explanation", "heat_colours"]
 
@@ -45,7 +52,9 @@ class Explanation:
         (height, width) of the image, turned upright.
     """
 
-    def __init__(self, source, label_names, probabilities, maps, placement):
+    def __init__(
+        self, source: Any, label_names: Any, probabilities: Any, maps: Any, placement: Any
+    ) -> None:
         self.source = source
         self.label_names = label_names
         self.probabilities = probabilities
@@ -53,11 +62,11 @@ class Explanation:
         self.placement = placement
 
     @property
-    def image_size(self):
+    def image_size(self) -> tuple[int, int]:
         """(height, width) of the image, turned upright."""
         return self.placement.image_size
 
-    def heat_map(self, label=None, *, size=None):
+    def heat_map(self, label: Any = None, *, size: tuple[int, int] | None = None) -> NDArray[Any]:
         """Return the heat map of a label over the image.
 
         Parameters
@@ -79,7 +88,7 @@ class Explanation:
         """
         return self.placement.to_image(self.maps[self._position(label)], size)
 
-    def overlay(self, label=None, *, width=330):
+    def overlay(self, label: Any = None, *, width: int = 330) -> Image.Image:
         """Return the image in grey with the heat map of a label over it.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +11,17 @@ from skposter._labels.checks import check_probabilities
 from skposter._labels.names import find_label_names
 from skposter.display import known_labels
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skposter._typing import Array, Names
+
 __all__ = ["label_issues"]
 
 
-def label_issues(y, y_score, *, label_names=None, flagged_only=True):
+def label_issues(
+    y: Array, y_score: Array, *, label_names: Names | None = None, flagged_only: bool = True
+) -> pd.DataFrame:
     """Rank given labels by how implausible a model finds them, the least plausible first.
 
     What is flagged is decided by confident learning [1]_ through cleanlab's multi-label mode, label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -17,6 +17,12 @@ from skposter.metrics._scores import (
     row_ranking_precision,
     row_top_1_hit,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from skposter._typing import Array, RandomState
 
 __all__ = ["PairedBootstrap", "paired_bootstrap"]
 
@@ -40,8 +46,15 @@ class PairedBootstrap(NamedTuple):
 
 
 def paired_bootstrap(
-    metric, y_true, scores_a, scores_b, *, n_bootstrap=1000, confidence=0.95, random_state=None
-):
+    metric: str | Callable[[Any, Any], float],
+    y_true: Array,
+    scores_a: Array,
+    scores_b: Array,
+    *,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    random_state: RandomState = None,
+) -> PairedBootstrap:
     """Compare two models' predictions for the same images by resampling the images.
 
     Both are scored on the same draws, so that images which are hard for both do not blur the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import get_scorer as _get_sklearn_scorer
@@ -25,6 +26,12 @@ from skposter.metrics._scores import (
     row_top_1_hit,
     skill,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from skposter._typing import Array, Samples
 
 __all__ = ["SCORERS", "LabelScorer", "get_scorer"]
 
@@ -65,10 +72,10 @@ class LabelScorer:
         What to score.
     """
 
-    def __init__(self, names):
+    def __init__(self, names: str | Sequence[str]) -> None:
         self.names = names
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator: Any, X: Samples, y: Array) -> Any:
         """Return the score, or a dict of scores by name; higher is better.
 
         Parameters
@@ -128,7 +135,7 @@ SCORERS = {name: LabelScorer(name) for name in _OF_PROBABILITIES | _OF_DECISIONS
 """Scorers by name, for ``scoring=`` in scikit-learn; see :func:`get_scorer`."""
 
 
-def get_scorer(names):
+def get_scorer(names: str | Sequence[str]) -> LabelScorer:
     """Return a scorer by name, or one that gives several scores for one prediction.
 
     scikit-learn has no public way to add names to those that ``scoring="..."`` understands, so ours

@@ -6,6 +6,8 @@ says how many there were with an :class:`~skposter.exceptions.UnknownLabelWarnin
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.exceptions import UndefinedMetricWarning
@@ -15,6 +17,9 @@ from skposter._labels.checks import check_finite_scores, check_labels, check_pro
 from skposter._labels.decisions import f1
 from skposter._labels.names import values_in_order
 from skposter._labels.unknown import warn_about_unknown_labels
+
+if TYPE_CHECKING:
+    from skposter._typing import Array
 
 __all__ = [
     "binary_crossentropy",
@@ -30,7 +35,7 @@ __all__ = [
 EPSILON = 1e-7
 
 
-def binary_crossentropy(y_true, y_score):
+def binary_crossentropy(y_true: Array, y_score: Array) -> float:
     """Return the mean of -log(probability given to what was the case), over images and labels.
 
     Parameters
@@ -60,7 +65,7 @@ def binary_crossentropy(y_true, y_score):
     return crossentropy(*check_both(y_true, y_score, probabilities=True))
 
 
-def skill_score(y_true, y_score, *, label_frequencies=None):
+def skill_score(y_true: Array, y_score: Array, *, label_frequencies: Array | None = None) -> float:
     """Return which share of the label frequencies' cross-entropy the predictions remove (D2).
 
     1 - BCE / BCE of predicting each label's frequency for every image: 1 is perfect, 0 is no better
@@ -98,7 +103,7 @@ def skill_score(y_true, y_score, *, label_frequencies=None):
     return skill(labels, y_score, label_frequencies)
 
 
-def mean_average_precision(y_true, y_score, *, min_positives=1):
+def mean_average_precision(y_true: Array, y_score: Array, *, min_positives: int = 1) -> float:
     """Return the mean over labels of the average precision.
 
     Only labels count that have `min_positives` images with and one without them.
@@ -128,7 +133,7 @@ def mean_average_precision(y_true, y_score, *, min_positives=1):
     return mean_over_labels(label_average_precision, labels, y_score, min_positives)
 
 
-def mean_roc_auc(y_true, y_score, *, min_positives=1):
+def mean_roc_auc(y_true: Array, y_score: Array, *, min_positives: int = 1) -> float:
     """Return the mean over labels of the area under the ROC curve.
 
     Only labels count that have `min_positives` images with and one without them.
@@ -157,7 +162,7 @@ def mean_roc_auc(y_true, y_score, *, min_positives=1):
     return mean_over_labels(label_roc_auc, labels, y_score, min_positives)
 
 
-def macro_f1_score(y_true, y_pred, *, min_positives=1):
+def macro_f1_score(y_true: Array, y_pred: Array, *, min_positives: int = 1) -> float:
     """Return the mean of F1 over the labels that have `min_positives` positives.
 
     Parameters
@@ -184,7 +189,7 @@ def macro_f1_score(y_true, y_pred, *, min_positives=1):
     return macro_f1(labels, y_pred, min_positives)
 
 
-def mean_ranking_precision(y_true, y_score):
+def mean_ranking_precision(y_true: Array, y_score: Array) -> float:
     """Return the label ranking average precision (LRAP).
 
     For each label of an image: of the labels scored at least as high, the share that the image has;
@@ -212,7 +217,7 @@ def mean_ranking_precision(y_true, y_score):
     return mean_over_images(row_ranking_precision, *check_both(y_true, y_score))
 
 
-def top_1_hit_rate(y_true, y_score):
+def top_1_hit_rate(y_true: Array, y_score: Array) -> float:
     """Return for which share of the images the likeliest label is right.
 
     Images without labels do not count. Of equal scores the first label is taken.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skposter._labels.checks import check_indicator
@@ -18,6 +20,11 @@ from skposter.metrics._scores import (
     row_ranking_precision,
     row_top_1_hit,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skposter._typing import Array, Names, Threshold
 
 __all__ = ["label_report", "score_summary"]
 
@@ -37,7 +44,9 @@ _ROWS = [
 ]
 
 
-def label_report(y_true, y_score, thresholds=0.5, *, label_names=None):
+def label_report(
+    y_true: Array, y_score: Array, thresholds: Threshold = 0.5, *, label_names: Names | None = None
+) -> pd.DataFrame:
     """Return a table with one row a label: how many, how well ranked, how well decided.
 
     Parameters
@@ -126,7 +135,14 @@ def label_report(y_true, y_score, thresholds=0.5, *, label_names=None):
     )
 
 
-def score_summary(y_true, y_score, y_pred=None, *, label_frequencies=None, min_positives=1):
+def score_summary(
+    y_true: Array,
+    y_score: Array,
+    y_pred: Array | None = None,
+    *,
+    label_frequencies: Array | None = None,
+    min_positives: int = 1,
+) -> pd.DataFrame:
     """Return the scores of a model beside those of the label frequencies.
 
     Parameters

@@ -8,6 +8,8 @@ grows with the number of images and not with its square.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.sparse import coo_array
@@ -24,6 +26,11 @@ from skposter.images import (
     load_pixels,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Samples
+
 __all__ = ["near_duplicate_groups"]
 
 _HEIGHT, _WIDTH, _COARSE = 36, 24, 3
@@ -36,7 +43,13 @@ _COARSE_MARGIN = 0.05
 _BLANK = 2.0
 
 
-def near_duplicate_groups(X, *, groups=None, min_correlation=0.92, n_jobs=None):
+def near_duplicate_groups(
+    X: Samples,
+    *,
+    groups: Array | None = None,
+    min_correlation: float = 0.92,
+    n_jobs: int | None = None,
+) -> NDArray[np.intp]:
     """Group images that are the same or nearly the same picture.
 
     Parameters
@@ -109,7 +122,7 @@ def near_duplicate_groups(X, *, groups=None, min_correlation=0.92, n_jobs=None):
     thumbnails = np.stack([read[row][1] for row in first])
     found = _similar_groups(thumbnails, min_correlation)[picture]
     if groups is not None:
-        _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
         found = _merge(found, np.arange(len(sources)), first[inverse])
     _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, ShuffleSplit
@@ -13,6 +14,14 @@ from skposter._labels.checks import check_labels
 from skposter._labels.rare import warn_about_labels_missing_from_subsets
 from skposter._labels.unknown import warn_about_unknown_labels
 from skposter.model_selection._assignment import assign_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, RandomState, Samples
 
 
 class MultiLabelStratifiedKFold(BaseCrossValidator):
@@ -64,9 +73,15 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
     [2 2]
     """
 
+    n_splits: int
+    shuffle: bool
+    random_state: RandomState
+
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
+    def __init__(
+        self, n_splits: int = 5, *, shuffle: bool = False, random_state: RandomState = None
+    ) -> None:
         if not isinstance(n_splits, numbers.Integral) or n_splits < 2:
             raise ValueError(f"n_splits is a whole number from 2 up, got {n_splits!r}.")
         if not isinstance(shuffle, (bool, np.bool_)):
@@ -80,7 +95,7 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds.
 
         Parameters
@@ -94,7 +109,9 @@ class MultiLabelStratifiedKFold(BaseCrossValidator):
         """
         return self.n_splits
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: Samples, y: Array | None = None, groups: Array | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield the row numbers of each fold's training and test rows.
 
         Parameters
@@ -145,9 +162,15 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
     6
     """
 
+    n_splits: int
+    n_repeats: int
+    random_state: RandomState
+
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, n_splits=5, *, n_repeats=10, random_state=None):
+    def __init__(
+        self, n_splits: int = 5, *, n_repeats: int = 10, random_state: RandomState = None
+    ) -> None:
         if not isinstance(n_splits, numbers.Integral) or n_splits < 2:
             raise ValueError(f"n_splits is a whole number from 2 up, got {n_splits!r}.")
         if not isinstance(n_repeats, numbers.Integral) or n_repeats < 1:
@@ -156,7 +179,7 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
         self.n_repeats = n_repeats
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of splits, ``n_splits * n_repeats``.
 
         Parameters
@@ -170,7 +193,9 @@ class RepeatedMultiLabelStratifiedKFold(BaseCrossValidator):
         """
         return self.n_splits * self.n_repeats
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: Samples, y: Array | None = None, groups: Array | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield the row numbers of each split's training and test rows, repetition by repetition.
 
         Parameters
@@ -229,7 +254,9 @@ class MultiLabelStratifiedShuffleSplit(BaseShuffleSplit):
 
     __metadata_request__split = {"groups": True}
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: Samples, y: Array | None = None, groups: Array | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield the row numbers of each split's training and test rows.
 
         Parameters

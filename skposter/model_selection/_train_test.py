@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 
@@ -15,10 +17,25 @@ from skposter.model_selection._splitters import (
     warn_about_labels,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Names, RandomState
+
 __all__ = ["label_deviation", "multilabel_train_test_split", "stratified_holdout"]
 
 
-def stratified_holdout(y, test_size=0.1, random_state=None, *, groups=None):
+def stratified_holdout(
+    y: Array,
+    test_size: float = 0.1,
+    random_state: RandomState = None,
+    *,
+    groups: Array | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return one split into training and test rows that keeps label frequencies.
 
     It needs two rows, whatever their labels, and warns of nothing: labels may be constant, or
@@ -57,8 +74,13 @@ def stratified_holdout(y, test_size=0.1, random_state=None, *, groups=None):
 
 
 def multilabel_train_test_split(
-    *arrays, test_size=None, train_size=None, random_state=None, stratify=None, groups=None
-):
+    *arrays: Any,
+    test_size: float | None = None,
+    train_size: float | None = None,
+    random_state: RandomState = None,
+    stratify: Array | None = None,
+    groups: Array | None = None,
+) -> list[Any]:
     """Split arrays into random training and test subsets with about the same label frequencies.
 
     scikit-learn's ``train_test_split`` for multi-label targets. The labels to stratify by are the
@@ -114,7 +136,9 @@ def multilabel_train_test_split(
     return [_safe_indexing(array, rows) for array in arrays for rows in (train, test)]
 
 
-def label_deviation(y, splits, *, label_names=None):
+def label_deviation(
+    y: Array, splits: Iterable[tuple[Any, Any]], *, label_names: Names | None = None
+) -> pd.DataFrame:
     """Tell how far label frequencies in the test rows of each split are off.
 
     Parameters

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sklearn.base import BaseEstimator
 
 from skposter._estimators.spelling import SpelledParametersMixin
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import keras
 
 __all__ = ["CallableNetwork", "Network"]
 
@@ -15,7 +22,7 @@ class Network(SpelledParametersMixin, BaseEstimator):
     _parameter_constraints: dict = {}
 
     @property
-    def recipe(self):
+    def recipe(self) -> dict[str, Any]:
         """How it is best trained, as parameters of :class:`~skposter.MultiLabelImageClassifier`.
 
         Those that are not named are as for networks from scratch. A dict; it applies where the
@@ -23,7 +30,7 @@ class Network(SpelledParametersMixin, BaseEstimator):
         """
         return {}
 
-    def build(self, meta):
+    def build(self, meta: dict[str, Any]) -> keras.Model:
         """Return the network, uncompiled and with its first weights.
 
         Parameters

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skposter._estimators.spelling import did_you_mean
 from skposter.networks._backbones import BACKBONES, ELSEWHERE, backbone
 from skposter.networks._network import Network
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
 
 __all__ = ["Pretrained"]
 
@@ -64,14 +68,14 @@ class Pretrained(Network):
 
     def __init__(
         self,
-        name,
+        name: str,
         *,
-        weights="imagenet",
-        fine_tune="all",
-        head_epochs="auto",
-        dropout=0.4,
-        builder_params=None,
-    ):
+        weights: str | PathLike[str] | None = "imagenet",
+        fine_tune: Literal["all", "last", "none"] = "all",
+        head_epochs: int | Literal["auto"] = "auto",
+        dropout: float = 0.4,
+        builder_params: dict[str, Any] | None = None,
+    ) -> None:
         self.name = name
         self.weights = weights
         self.fine_tune = fine_tune
@@ -80,7 +84,7 @@ class Pretrained(Network):
         self.builder_params = builder_params
 
     @property
-    def recipe(self):
+    def recipe(self) -> dict[str, Any]:
         """How it is best trained, as parameters of :class:`~skposter.MultiLabelImageClassifier`."""
         if self.weights is None:
             return {}
@@ -89,7 +93,7 @@ class Pretrained(Network):
         return {"learning_rate": 7e-4, "epochs": 10, "tta": "flip"}
 
     @property
-    def phases(self):
+    def phases(self) -> dict[str, Any]:
         """What is trained when.
 
         Returns
@@ -105,7 +109,7 @@ class Pretrained(Network):
         epochs = HEAD_EPOCHS if self.head_epochs == "auto" else self.head_epochs
         return {"fine_tune": self.fine_tune, "head_epochs": epochs}
 
-    def with_values_from_elsewhere(self):
+    def with_values_from_elsewhere(self) -> Self:
         """Return the same network without its weights, for values that it gets otherwise."""
         weights = None if self.weights is None else ELSEWHERE
         return type(self)(**{**self.get_params(deep=False), "weights": weights})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from skposter.networks._network import CallableNetwork, Network
 from skposter.networks._pretrained import Pretrained
 from skposter.networks._small_cnn import SmallCNN
 from skposter.networks._tutorial_cnn import TutorialCNN
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import keras
 
 __all__ = ["NETWORKS", "as_network", "build_network", "network_meta"]
 
@@ -25,7 +31,7 @@ NETWORKS: dict[str, Callable] = {
 _SIGMOIDS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")
 
 
-def as_network(network):
+def as_network(network: Any) -> Any:
     """Return the network object that `network` names, or is.
 
     Parameters
@@ -76,7 +82,13 @@ def _is_keras_model(network):
     return isinstance(network, keras.Model)
 
 
-def network_meta(image_shape, label_names, label_frequencies, seed, augmentation):
+def network_meta(
+    image_shape: tuple[int, ...],
+    label_names: Any,
+    label_frequencies: Any,
+    seed: int,
+    augmentation: Any,
+) -> dict[str, Any]:
     """Return what a network is told of the data; see :mod:`skposter.networks`."""
     return {
         "input_shape": image_shape,
@@ -88,7 +100,9 @@ def network_meta(image_shape, label_names, label_frequencies, seed, augmentation
     }
 
 
-def build_network(network, meta, *, dtype_policy, logits=False):
+def build_network(
+    network: Any, meta: dict[str, Any], *, dtype_policy: str | None, logits: bool = False
+) -> keras.Model:
     """Build a network, and check that it gives the probability of each label.
 
     Parameters

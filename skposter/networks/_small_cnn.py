@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skposter.networks._network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
 
 __all__ = ["SmallCNN"]
 
@@ -53,12 +58,12 @@ class SmallCNN(Network):
     def __init__(
         self,
         *,
-        filters=(32, 64, 128, 192),
-        kernel_size=3,
-        dense_units=None,
-        dropout=0.3,
-        pooling="avg",
-    ):
+        filters: Sequence[int] = (32, 64, 128, 192),
+        kernel_size: int = 3,
+        dense_units: int | None = None,
+        dropout: float = 0.3,
+        pooling: Literal["avg", "max"] = "avg",
+    ) -> None:
         self.filters = filters
         self.kernel_size = kernel_size
         self.dense_units = dense_units

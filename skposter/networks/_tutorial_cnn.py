@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from skposter.networks._network import Network
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["TutorialCNN"]
 
@@ -22,7 +27,7 @@ class TutorialCNN(Network):
     """
 
     @property
-    def recipe(self):
+    def recipe(self) -> dict[str, Any]:
         """How it is best trained, as parameters of :class:`~skposter.MultiLabelImageClassifier`."""
         return {
             "augmentation": "none",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from skposter._estimators.steps import deciding, image_loader, learned
 from skposter._estimators.versions import library_versions
 from skposter._labels.rare import SOME_POSITIVES, rare_labels
 from skposter._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 __all__ = ["model_card"]
 
@@ -31,7 +36,13 @@ _SHOWN = {
 }
 
 
-def model_card(model, *, scores=None, description="", file_name="model.skposter"):
+def model_card(
+    model: Any,
+    *,
+    scores: Mapping[str, float] | None = None,
+    description: str = "",
+    file_name: str = "model.skposter",
+) -> str:
     """Return the card of a fitted model.
 
     Parameters
@@ -160,7 +171,9 @@ def _validation_table(classifier, last):
 
     y_val, y_score = classifier.validation_scores_
     chosen = apply_thresholds(y_score, last.thresholds_, min_labels=last.min_labels)
-    summary = score_summary(y_val, y_score, chosen, label_frequencies=classifier.label_frequencies_)
+    summary: Any = score_summary(
+        y_val, y_score, chosen, label_frequencies=classifier.label_frequencies_
+    )
     rows = [
         f"| {title} | {summary.loc[name, 'model']:.3f} | "
         f"{summary.loc[name, 'label frequencies']:.3f} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +16,21 @@ from skposter._version import __version__
 from skposter.exceptions import ArtifactError
 from skposter.persistence._export_formats import FORMATS
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from skposter._typing import PathLike
+
 __all__ = ["export", "export_format"]
 
 TOLERANCE = 1e-5
 
 
-def export(model, path, format=None):
+def export(
+    model: Any,
+    path: PathLike,
+    format: Literal["onnx", "litert", "keras", "saved_model"] | None = None,
+) -> None:
     """Write the network of a fitted model for another runtime: uint8 images in, probabilities out.
 
     What the network does to pixel values is inside; augmentation, which acts in training only, is
@@ -108,7 +118,7 @@ def export(model, path, format=None):
         shutil.rmtree(temporary)
 
 
-def export_format(path, name=None):
+def export_format(path: PathLike, name: str | None = None) -> str:
     """Return the format of :func:`export` for a path, with the same errors."""
     endings = {ending: name for name, (ending, _, _) in FORMATS.items() if ending}
     said = endings.get(os.path.splitext(path)[1])
@@ -124,7 +134,7 @@ def export_format(path, name=None):
         )
     if None not in (name, said) and name != said:
         raise ValueError(f"format={name!r}, and the ending of {path!r} says {said!r}.")
-    return name or said
+    return name or said  # type: ignore[return-value]  # one of them is known here
 
 
 def _metadata(model):

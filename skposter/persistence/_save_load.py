@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +16,20 @@ from skposter.exceptions import ArtifactError
 from skposter.persistence._container import ARRAYS, CARD, read_container, write_container
 from skposter.persistence._estimators import describe, restore
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from skposter._typing import PathLike
+
 __all__ = ["check_savable", "load", "read_card", "save"]
 
 _VERSION = re.compile(r"[\w.+!-]{1,50}", re.ASCII)
 
 
-def save(model, path, *, scores=None, description=""):
+def save(
+    model: Any, path: PathLike, *, scores: Mapping[str, float] | None = None, description: str = ""
+) -> None:
     """Write a fitted model into one file that can be loaded without trusting it.
 
     The file holds numbers and texts, no pickle and no code. It is a zip archive of a manifest, the
@@ -111,7 +120,7 @@ def save(model, path, *, scores=None, description=""):
     write_container(path, manifest, pack_arrays(arrays), card, verify)
 
 
-def check_savable(model):
+def check_savable(model: Any) -> None:
     """Raise ArtifactError if :func:`save` will not cover a model, as far as its parameters tell.
 
     Parameters
@@ -122,7 +131,7 @@ def check_savable(model):
     describe(model, {})
 
 
-def load(path):
+def load(path: PathLike) -> Any:
     """Load a model that :func:`save` has written.
 
     Nothing in the file is run, and nothing is allocated before its size has been checked, so the
@@ -158,7 +167,7 @@ def load(path):
     return model
 
 
-def read_card(path):
+def read_card(path: PathLike) -> str:
     """Return the model card in a file that :func:`save` has written.
 
     Parameters

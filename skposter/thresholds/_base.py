@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
@@ -25,6 +26,13 @@ from skposter._labels.probabilities import label_scores
 from skposter._labels.unknown import takes_unknown_labels, warn_about_unknown_labels
 from skposter.thresholds._deciding import apply_thresholds
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Samples
+
 __all__ = ["LabelPredictionsMixin", "ThresholdsClassifier"]
 
 
@@ -34,7 +42,9 @@ class LabelPredictionsMixin:
     Needs ``predict_proba``, ``thresholds_``, ``min_labels`` and ``label_names_``.
     """
 
-    def predict(self, X):
+    label_names_: NDArray[Any]
+
+    def predict(self, X: Samples) -> NDArray[np.int64]:
         """Return 0/1 for each label: one where the probability reaches the threshold.
 
         Parameters
@@ -50,7 +60,7 @@ class LabelPredictionsMixin:
         probabilities = self.predict_proba(X)
         return apply_thresholds(probabilities, self.thresholds_, min_labels=self.min_labels)
 
-    def predict_labels(self, X):
+    def predict_labels(self, X: Samples) -> list[tuple[Any, ...]]:
         """Return the names of the predicted labels of each image, most probable first.
 
         Parameters
@@ -72,7 +82,7 @@ class LabelPredictionsMixin:
             for row, best in zip(chosen, order.tolist(), strict=True)
         ]
 
-    def top_labels(self, X, k=3):
+    def top_labels(self, X: Samples, k: int = 3) -> list[list[tuple[Any, float]]]:
         """Return the `k` most probable labels of each image with their probabilities.
 
         Parameters
@@ -97,7 +107,7 @@ class LabelPredictionsMixin:
             for row, order in zip(probabilities, best, strict=True)
         ]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Samples, y: Array, sample_weight: Array | None = None) -> float:
         """Return the share of the images of which every label is predicted right.
 
         This is the accuracy of scikit-learn's classifiers, and strict. :mod:`skposter.metrics` has
@@ -143,12 +153,17 @@ class ThresholdsClassifier(
 ):
     """A wrapped classifier, the names of its labels and probabilities of one shape."""
 
+    label_names_: NDArray[Any]
+    classes_: NDArray[np.int64]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "min_labels": [Interval(Integral, 0, None, closed="left")],
     }
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Samples) -> NDArray[Any]:
         """Return the probability of each label.
 
         Parameters

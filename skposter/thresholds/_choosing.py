@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,10 +29,17 @@ from skposter.thresholds._sweeps import (
     sweep,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Objective
+
 __all__ = ["choose_thresholds", "thresholds_for"]
 
 
-def choose_thresholds(y_true, y_score, *, objective="f1_macro", shrinkage=20.0):
+def choose_thresholds(
+    y_true: Array, y_score: Array, *, objective: Objective = "f1_macro", shrinkage: float = 20.0
+) -> NDArray[np.float64]:
     """Choose the threshold of each label that is best for an objective.
 
     Parameters

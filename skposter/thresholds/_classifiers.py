@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
@@ -26,6 +27,7 @@ from skposter._labels.checks import check_finite_scores
 from skposter._labels.per_label import per_label
 from skposter._labels.probabilities import label_scores
 from skposter._labels.unknown import warn_about_unknown_labels
+from skposter._typing import fit_context
 from skposter.exceptions import UnknownLabelWarning
 from skposter.model_selection import MultiLabelStratifiedKFold, MultiLabelStratifiedShuffleSplit
 from skposter.thresholds._base import ThresholdsClassifier
@@ -37,6 +39,13 @@ from skposter.thresholds._cross_fitting import (
 )
 from skposter.thresholds._deciding import apply_thresholds
 from skposter.thresholds._objectives import parse_objective, score_decisions
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array, Objective, RandomState, Samples, Threshold
 
 __all__ = ["FixedThresholdsClassifier", "TunedThresholdsClassifierCV"]
 
@@ -93,18 +102,20 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
            [0, 0]])
     """
 
+    estimator_: Any
+
     _parameter_constraints: dict = {
         **ThresholdsClassifier._parameter_constraints,
         "threshold": [Real, "array-like", Mapping],
     }
 
-    def __init__(self, estimator, *, threshold=0.5, min_labels=0):
+    def __init__(self, estimator: Any, *, threshold: Threshold = 0.5, min_labels: int = 0) -> None:
         self.estimator = estimator
         self.threshold = threshold
         self.min_labels = min_labels
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **params):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Samples, y: Array, **params: Any) -> Self:
         """Fit the classifier.
 
         Parameters
@@ -128,12 +139,12 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
         return self
 
     @property
-    def thresholds_(self):
+    def thresholds_(self) -> NDArray[np.float64]:
         """The threshold of each label that `threshold` comes to, float64 `(n_labels,)`."""
         check_is_fitted(self, "label_names_")
         return per_label(self.threshold, self.label_names_, default=0.5, what="threshold")
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns
@@ -253,6 +264,13 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
     True
     """
 
+    estimator_: Any
+    thresholds_: NDArray[np.float64]
+    best_score_: float
+    cv_score_: float
+    fold_thresholds_: NDArray[np.float64]
+    cv_results_: dict[str, Any]
+
     _parameter_constraints: dict = {
         **ThresholdsClassifier._parameter_constraints,
         "objective": [str, callable],
@@ -270,17 +288,17 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        objective="f1_macro",
-        shrinkage=20.0,
-        min_labels=0,
-        cv=5,
-        refit=True,
-        n_jobs=None,
-        random_state=None,
-        store_cv_results=False,
-    ):
+        objective: Objective = "f1_macro",
+        shrinkage: float = 20.0,
+        min_labels: int = 0,
+        cv: Any = 5,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        store_cv_results: bool = False,
+    ) -> None:
         self.estimator = estimator
         self.objective = objective
         self.shrinkage = shrinkage
@@ -291,8 +309,8 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         self.random_state = random_state
         self.store_cv_results = store_cv_results
 
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **params):
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Samples, y: Array, **params: Any) -> Self:
         """Choose the thresholds, and fit the classifier.
 
         Parameters
@@ -379,14 +397,14 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
 
     def _splitter(self):
         if self.cv is None or isinstance(self.cv, Integral):
-            return MultiLabelStratifiedKFold(self.cv or 5)
+            return MultiLabelStratifiedKFold(int(self.cv or 5))
         if isinstance(self.cv, Real):
             return MultiLabelStratifiedShuffleSplit(
                 n_splits=1, test_size=self.cv, random_state=self.random_state
             )
         return self.cv
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +11,19 @@ from skposter._labels.checks import check_finite_scores, check_probabilities
 from skposter._labels.names import values_in_order
 from skposter.thresholds._shrinkage import expected_f1_threshold
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skposter._typing import Array
+
 __all__ = ["apply_thresholds", "expected_f1_decision", "expected_f1_thresholds", "top_k"]
 
 _CHUNK_BYTES = 32 << 20
 
 
-def apply_thresholds(y_score, thresholds, *, min_labels=0):
+def apply_thresholds(
+    y_score: Array, thresholds: Array, *, min_labels: int = 0
+) -> NDArray[np.int64]:
     """Predict each label whose score is at least its threshold.
 
     Parameters
@@ -66,7 +74,7 @@ def apply_thresholds(y_score, thresholds, *, min_labels=0):
     return y_pred.astype(np.int64)
 
 
-def expected_f1_thresholds(y_score):
+def expected_f1_thresholds(y_score: Array) -> NDArray[np.float64]:
     """Choose the thresholds that suit macro F1 from probabilities alone, without labels.
 
     The threshold of a label that maximises F1 is half of the F1 that it reaches, F*/2, if scores
@@ -108,7 +116,7 @@ def expected_f1_thresholds(y_score):
     return np.maximum(thresholds, np.finfo(np.float32).tiny)
 
 
-def top_k(y_score, k):
+def top_k(y_score: Array, k: int) -> NDArray[np.int64]:
     """Predict the `k` labels with the highest scores (RCut [1]_).
 
     Parameters
@@ -143,7 +151,7 @@ def top_k(y_score, k):
     return _highest(y_score, np.full(len(y_score), k)).astype(np.int64)
 
 
-def expected_f1_decision(y_score, *, zero_division=0.0):
+def expected_f1_decision(y_score: Array, *, zero_division: float = 0.0) -> NDArray[np.int64]:
     """Predict for each image the label set with the highest expected F1.
 
     Labels are taken as independent given the image, and scores as probabilities. The best set

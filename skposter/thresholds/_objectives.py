@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from skposter._labels.checks import check_indicator, check_labels
 from skposter._labels.decisions import count_decisions, f1, hamming_loss
 from skposter._labels.unknown import warn_about_unknown_labels
 
+if TYPE_CHECKING:
+    from skposter._typing import Array, Objective
+
 _NAMES = ("f1_micro", "f1_macro", "f1_samples", "hamming", "cardinality")
 _FLOORS = ("precision>=0.8", "recall>=0.8")
 _FLOOR_PATTERN = re.compile(r"(precision|recall)\s*>=\s*(\d*\.?\d+(?:e-\d+)?)")
 
 
-def objective_score(y_true, y_pred, objective):
+def objective_score(y_true: Array, y_pred: Array, objective: Objective) -> float:
     """Value of an objective for given decisions; higher is better.
 
     Parameters
