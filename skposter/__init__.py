@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         metrics,
         model_selection,
         networks,
+        onnx,
         persistence,
         thresholds,
     )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from skposter.averaging import AveragingClassifier
     from skposter.classifier import MultiLabelImageClassifier
     from skposter.images import ImageLoader, LazyImages
+    from skposter.onnx import load_onnx
     from skposter.persistence import export, load, save
     from skposter.thresholds import FixedThresholdsClassifier, TunedThresholdsClassifierCV
 
@@ -51,6 +53,7 @@ __all__ = [
     "save",
     "load",
     "export",
+    "load_onnx",
     "report",
     "data_report",
     "averaging",
@@ -65,6 +68,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "networks",
+    "onnx",
     "persistence",
     "thresholds",
 ]
@@ -79,6 +83,7 @@ _MODULE_OF = {
     "save": "persistence",
     "load": "persistence",
     "export": "persistence",
+    "load_onnx": "onnx",
     "report": "_report",
     "data_report": "_report",
 }

@@ -98,6 +98,7 @@ MAY_IMPORT = {
     "_estimators": {"_keras", "exceptions"},
     "_labels": {"_estimators", "exceptions"},
     "images": {"exceptions"},
+    "onnx": {"_files", "_labels", "exceptions", "images", "thresholds"},
     "datasets": {"_files", "exceptions"},
     "model_selection": {"_labels", "images", "exceptions"},
     "networks": {"_estimators", "_keras"},
@@ -158,6 +159,7 @@ MAY_IMPORT = {
     "commands": {
         "_estimators",
         "_files",
+        "_labels",
         "_report",
         "_version",
         "classifier",
@@ -168,6 +170,7 @@ MAY_IMPORT = {
         "metrics",
         "model_selection",
         "networks",
+        "onnx",
         "persistence",
         "thresholds",
     },
