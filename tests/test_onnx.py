@@ -87,7 +87,7 @@ def as_images(paths):
 
 
 def names_and_best(model, X):
-    """Return predict_labels and the names of top_labels of a model, or of a pipeline's last step."""
+    """Return what is predicted, and the names of the two best, of a model or a pipeline."""
     if isinstance(model, Pipeline):
         model, X = model[-1], model[:-1].transform(X)
     return model.predict_labels(X), [[name for name, _ in row] for row in model.top_labels(X, 2)]
