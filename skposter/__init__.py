@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         networks,
         onnx,
         persistence,
+        serving,
         thresholds,
     )
     from skposter._report import data_report, report
@@ -70,6 +71,7 @@ __all__ = [
     "networks",
     "onnx",
     "persistence",
+    "serving",
     "thresholds",
 ]
 

@@ -156,6 +156,15 @@ MAY_IMPORT = {
         "networks",
         "thresholds",
     },
+    "serving": {
+        "_estimators",
+        "_labels",
+        "_version",
+        "exceptions",
+        "images",
+        "inspection",
+        "onnx",
+    },
     "commands": {
         "_estimators",
         "_files",
@@ -172,6 +181,7 @@ MAY_IMPORT = {
         "networks",
         "onnx",
         "persistence",
+        "serving",
         "thresholds",
     },
     "__main__": {"commands"},

@@ -14,7 +14,7 @@ import sys
 import warnings
 
 from skposter._version import __version__
-from skposter.commands import card, check, demo, evaluate, export, predict, report, train
+from skposter.commands import card, check, demo, evaluate, export, predict, report, serve, train
 from skposter.commands._console import Console
 from skposter.commands._interrupts import INTERRUPTED, done, leaving
 from skposter.exceptions import SkposterError
@@ -31,6 +31,7 @@ _GROUPS = {
         "evaluate": evaluate,
         "report": report,
         "predict": predict,
+        "serve": serve,
     },
     "give it to others": {"card": card, "export": export},
 }

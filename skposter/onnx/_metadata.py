@@ -5,7 +5,6 @@ The values are JSON in a file that anybody may have written.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,13 +112,12 @@ def _images(image):
     """Return the shape of images, how they are loaded if they are, and what a bad one does."""
     if not isinstance(image, dict):
         raise ArtifactError(f"image is {brief(image)}, expected an object")
-    shape = tuple(image.get(name) for name in ("height", "width", "channels"))
-    if any(type(length) is not int or length < 1 for length in shape) or image.get("dtype") not in (
-        None,
-        "uint8",
-    ):
+    lengths = [image.get(name) for name in ("height", "width", "channels")]
+    whole = [length for length in lengths if type(length) is int and length > 0]
+    if len(whole) < 3 or image.get("dtype") != "uint8":
         raise ArtifactError(f"images are {brief(image)}, which says no shape of uint8 images")
-    if math.prod(shape[:2]) > _MAX_PIXELS or shape[2] > 4096:
+    height, width, channels = shape = (whole[0], whole[1], whole[2])
+    if height * width > _MAX_PIXELS or channels > 4096:
         raise ArtifactError(f"images of shape {shape} are larger than a file may ask for")
     if "mode" not in image:
         return shape, None, "raise"
@@ -139,9 +137,9 @@ def _images(image):
             said[name] = image[name]
     if "formats" in said:
         said["formats"] = _formats(said["formats"])
-    options = PixelOptions(size=shape[:2], **said)
+    options = PixelOptions(size=(height, width), **said)
     if options.shape != shape:
-        raise ArtifactError(f"image: mode {options.mode} has no {shape[2]} channels")
+        raise ArtifactError(f"image: mode {options.mode} has no {channels} channels")
     return shape, options, on_error
 
 

@@ -94,6 +94,8 @@ class OnnxPredictor:
         (height, width, channels) of what the network sees.
     classes_ : ndarray of shape (n_labels, 2)
         ``[0, 1]`` for each label.
+    pixel_options_ : PixelOptions or None
+        How images are loaded; None if the model takes arrays only.
     """
 
     def __init__(self, content):
@@ -106,6 +108,7 @@ class OnnxPredictor:
         _check_signature(session, said)
         self._session = session
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
+        self.pixel_options_ = said.options
         self._decoder = None
         if said.options is not None:
             self._decoder = Decoder(said.options, said.on_error, _usable_cores())
@@ -121,7 +124,8 @@ class OnnxPredictor:
         return self._content  # a session cannot be pickled
 
     def __setstate__(self, state):
-        self.__init__(state)
+        self._content = state
+        self._start()
 
     def __repr__(self):
         height, width, channels = self.image_shape_
