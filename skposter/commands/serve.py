@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from skposter.commands._models import TRUSTED_ONLY, load_model
@@ -45,13 +46,19 @@ def add_arguments(parser):
 def run(args):
     """Run the command."""
     try:
-        from skposter.serving import Limits, create_app, listen, serve
+        from skposter.serving import listen
     except ImportError as error:
         raise SkposterError(
             f"serve needs {error.name}. Install it with: pip install 'skposter[serve]'"
         ) from error
 
-    listening = listen(args.host, args.port)  # better now than after loading
+    with contextlib.closing(listen(args.host, args.port)) as listening:  # before what is slow
+        _serve(args, listening)
+
+
+def _serve(args, listening):
+    from skposter.serving import Limits, create_app, serve
+
     model = load_model(args.model, onnx=True)
     limits = Limits(args.max_bytes, args.max_requests, timeout=float(args.timeout))
     try:

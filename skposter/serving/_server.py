@@ -58,7 +58,7 @@ def serve(app, listening, *, timeout=30.0, started=lambda: None):
     ----------
     app : ASGI app
     listening : socket.socket
-        From `listen`; closed in the end.
+        From `listen`.
     timeout : float, default=30
         Seconds in which the head of a request has to arrive.
     started : callable, default=no-op
@@ -78,7 +78,7 @@ def serve(app, listening, *, timeout=30.0, started=lambda: None):
         timeout_graceful_shutdown=_SHUTDOWN_S,
     )
     server = _Server(config, started)
-    with _signals_ignored(), contextlib.closing(listening):
+    with _signals_ignored():
         server.run(sockets=[listening])
 
 
