@@ -189,6 +189,16 @@ def test_a_loader_that_makes_bad_images_grey_refuses_them_here(tiny_classifier, 
     assert loader.on_error == "blank"
 
 
+def test_images_that_cannot_be_shown_have_no_heat_map(tiny_classifier, colour_images):
+    loader = ImageLoader(size=(16, 16), formats=("PPM",))
+    model = make_pipeline(loader, tiny_classifier(epochs=1)).fit(*colour_images)
+    with testclient.TestClient(create_app(model), base_url=HERE) as client:
+        assert client.post("/predict", content=picture(0, "PPM")).status_code == 200
+        answer = client.post("/explain", params={"label": "1"}, content=picture(0, "PPM"))
+        assert answer.status_code == 422
+        assert "is not one of JPEG" in answer.json()["detail"]
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -205,11 +215,14 @@ def test_hostile_uploads_are_refused_in_words(what, client, model):
 def test_uploads_have_a_size(model, exported):
     app = create_app(exported[0], limits=Limits(max_bytes=10_000))
     with testclient.TestClient(app, base_url=HERE) as client:
-        for content in (bytes(10_001), iter([bytes(6_000)] * 2)):
+        for content, status, message in (
+            (bytes(10_001), 413, "more than 10,000 bytes"),
+            (iter([bytes(10)] * 2), 411, "Say how long the upload is"),
+        ):
             answer = client.post("/predict", content=content)
-            assert answer.status_code == 413
+            assert answer.status_code == status
             assert answer.headers["connection"] == "close"
-            assert "more than 10,000 bytes" in answer.json()["detail"]
+            assert message in answer.json()["detail"]
         check_answer(client.post("/predict", content=picture()), model, picture(), atol=1e-5)
 
 
@@ -280,8 +293,8 @@ def test_the_page_needs_nothing_from_elsewhere(client):
 class Upload:
     """A request whose body comes in pieces; None is waited for in vain."""
 
-    def __init__(self, *pieces, **headers):
-        self.headers = headers
+    def __init__(self, *pieces):
+        self.headers = {"content-length": "10"}
         self.pieces = pieces
 
     async def stream(self):

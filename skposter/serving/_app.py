@@ -85,6 +85,7 @@ _PROBLEMS: dict = {
     status: {"model": Problem, "description": description}
     for status, description in {
         408: "The upload takes too long.",
+        411: "The upload comes in chunks, of which nobody knows how many.",
         413: "The upload is too large.",
         415: "A form, instead of the image itself.",
         422: "The image cannot be loaded.",
@@ -243,7 +244,7 @@ def _api(model, limits):
 
     @app.exception_handler(RefusedImage)
     async def refused_image(request, error):
-        return JSONResponse({"detail": f"The image {error}."}, 422)
+        return JSONResponse({"detail": f"The file {error}."}, 422)
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request, error):

@@ -165,16 +165,18 @@ async def read_body(request, limits, buffered):
     """
     content = bytearray()
     said = request.headers.get("content-length")
+    if said is None:
+        # A body in chunks of a byte would keep the parser, and so everybody, for seconds.
+        raise Refused(411, "Say how long the upload is, in Content-Length.", connection="close")
     stream = request.stream()
     try:
         async with asyncio.timeout(limits.timeout):
-            if said is not None and int(said) > limits.max_bytes:
-                raise Refused(413, _too_large(limits))
+            if int(said) > limits.max_bytes:
+                most = f"{limits.max_bytes:,} bytes, which are the most here"
+                raise Refused(413, f"The upload has more than {most}.")
             async for chunk in stream:
                 buffered.take(len(chunk))
                 content += chunk
-                if len(content) > limits.max_bytes:
-                    raise Refused(413, _too_large(limits))
     except TimeoutError:
         buffered.left += len(content)
         raise Refused(
@@ -189,10 +191,6 @@ async def read_body(request, limits, buffered):
         buffered.left += len(content)
         raise
     return content
-
-
-def _too_large(limits):
-    return f"The upload has more than {limits.max_bytes:,} bytes, which are the most here."
 
 
 async def _drain(stream):

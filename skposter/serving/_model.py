@@ -8,7 +8,7 @@ import numpy as np
 
 from skposter._labels.decisions import decide
 from skposter.exceptions import ImageLoadError
-from skposter.images import Decoder, as_sources
+from skposter.images import Decoder, UnreadableImage, as_sources
 from skposter.onnx import OnnxPredictor
 
 __all__ = ["RefusedImage", "ServedModel", "served"]
@@ -32,7 +32,7 @@ class ServedModel:
     min_labels : int
     runtime : str
     explain : callable, default=None
-        From an encoded image and the name of a label to a PIL image.
+        From an image source and the name of a label to a PIL image.
     """
 
     def __init__(
@@ -67,7 +67,12 @@ class ServedModel:
     def heat_map(self, content, label):
         """Return a PNG of an encoded image with the regions that speak for a label."""
         file = io.BytesIO()
-        self._explain(content, label).save(file, format="PNG")
+        try:
+            self._explain(content, label).save(file, format="PNG")
+        except ImageLoadError as error:  # a loader may take more than can be shown
+            raise RefusedImage(error.failures[0][2]) from None
+        except UnreadableImage as error:
+            raise RefusedImage(str(error)) from None
         return file.getvalue()
 
     def warm_up(self):
@@ -75,16 +80,13 @@ class ServedModel:
 
         Classifiers whose heat maps cannot be computed have none from here on.
         """
-        from PIL import Image
-
-        file = io.BytesIO()
-        Image.new("RGB", (32, 48), (127, 127, 127)).save(file, format="BMP")
-        image = self._transform([np.full((48, 32, 3), 127, dtype=np.uint8)])
-        self.image_shape = tuple(image.shape[1:])
-        self.predict(image)
+        blank = np.full((48, 32, 3), 127, dtype=np.uint8)
+        images = self._transform([blank])
+        self.image_shape = tuple(images.shape[1:])
+        self.predict(images)
         if self._explain is not None:
             try:
-                self._explain(file.getvalue(), self.label_names[0])
+                self._explain(blank, self.label_names[0])
             except ValueError:
                 self._explain = None
 

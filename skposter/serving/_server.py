@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 __all__ = ["listen", "serve"]
 
 _MAX_CONNECTIONS = 512
+_HEAD_S = 10.0
 _KEPT_ALIVE_S = 5
 _SHUTDOWN_S = 10
 
@@ -60,13 +61,13 @@ def serve(app, listening, *, timeout=30.0, started=lambda: None):
     listening : socket.socket
         From `listen`.
     timeout : float, default=30
-        Seconds in which the head of a request has to arrive.
+        Seconds in which the head of a request has to arrive; ten are the most.
     started : callable, default=no-op
         Called once requests are answered.
     """
     config = uvicorn.Config(
         app,
-        http=type("_Protocol", (_ImpatientProtocol,), {"head_timeout": timeout}),
+        http=type("_Protocol", (_ImpatientProtocol,), {"head_timeout": min(timeout, _HEAD_S)}),
         ws="none",
         lifespan="on",
         log_level="error",
@@ -96,7 +97,7 @@ class _Server(uvicorn.Server):
 class _ImpatientProtocol(H11Protocol):
     """Uvicorn's, which would wait for ever for the rest of a request's head."""
 
-    head_timeout = 30.0
+    head_timeout = _HEAD_S
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport):
