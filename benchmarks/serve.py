@@ -102,11 +102,18 @@ class Server:
         self.statuses: dict = {}
         self.n_wrong = 0
         self.seconds = 0.0
+        self.used = 0.0
 
     def rss(self):
         """Return the MB that the process has in memory."""
         with open(f"/proc/{self.process.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def processor_seconds(self):
+        """Return what the process has used of the processor."""
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
         """End it; return its exit status."""
@@ -144,10 +151,10 @@ def client(server, seed, until, images, due, bad, counted):
             connection.close()
             continue
         taken = time.perf_counter() - start
-        wrong = answer.status != status
-        if not wrong and status == 200 and not is_bad:
+        wrong = answer.status not in (status, 503)  # which says to come again
+        if answer.status == 200 and not is_bad:
             wrong = not right(json.loads(content), due[i])
-        counted(answer.status, None if is_bad else taken, wrong)
+        counted(answer.status, None if is_bad or answer.status != 200 else taken, wrong)
     connection.close()
 
 
@@ -162,7 +169,7 @@ def turn(server, seconds, n_clients, seed, images, due, bad):
             if taken is not None:
                 server.taken.append(taken)
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), server.processor_seconds()
     until = start + seconds
     clients = [
         threading.Thread(
@@ -178,6 +185,7 @@ def turn(server, seconds, n_clients, seed, images, due, bad):
     for each in clients:
         each.join()
     server.seconds += time.perf_counter() - start
+    server.used += server.processor_seconds() - used
 
 
 def main():
@@ -187,6 +195,7 @@ def main():
     parser.add_argument("--out")
     options = parser.parse_args()
 
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         images, due = train(folder)
         bad = hostile(images[0])
@@ -214,7 +223,9 @@ def main():
                 f"{n / server.seconds:.0f}",
                 f"{1000 * statistics.median(server.taken):.0f}",
                 f"{1000 * np.quantile(server.taken, 0.99):.0f}",
+                f"{1000 * server.used / n:.1f}",
                 server.n_wrong,
+                server.statuses.get(503, 0),
                 server.statuses.get(422, 0) + server.statuses.get(413, 0),
                 ended[name],
                 f"{np.median(settled[:quarter]):.0f} to {np.median(settled[-quarter:]):.0f}",
@@ -230,8 +241,10 @@ def main():
         f"{options.seconds:.0f} seconds each in {TURNS} turns. One upload in ten is hostile: "
         f"{kinds}. The others are posters of 300 x 450 for a network of 128 x 96, and each answer "
         "is compared with the pipeline's. Clients and server share the processor. Wrong is what "
-        "differs from the pipeline, has another status than is due, or is no answer. "
-        "Memory is the median of the second quarter of the time and of the last.",
+        "differs from the pipeline, has another status than is due (503, come again, apart), or is "
+        "no answer. "
+        f"The load average of the machine was {before:.1f} before and {os.getloadavg()[0]:.1f} "
+        "after. Memory is the median of the second quarter of the time and of the last.",
         _report.table(
             (
                 "server",
@@ -240,7 +253,9 @@ def main():
                 "requests/s",
                 "p50, ms",
                 "p99, ms",
+                "processor, ms a request",
                 "wrong",
+                "come again",
                 "refused",
                 "exit",
                 "memory, MB",

@@ -391,6 +391,26 @@ def test_the_command_predicts_with_an_exported_model(pipelines, tmp_path, capsys
     assert "bad.jpg" in capsys.readouterr().err
 
 
+def test_without_dependencies_the_command_says_what_is_missing(pipelines, tmp_path, run_python):
+    path = pipelines["pad"][1]
+    paths = files_of(tmp_path, 4)
+    script = """
+        import sys
+        from skposter.commands import main
+
+        for name in ("pandas", "sklearn", "scipy", "tqdm", "joblib"):
+            sys.modules[name] = None
+        assert main(["predict", *sys.argv[1:]]) == 0
+        assert main(["predict", sys.argv[1], "."]) == 2
+        assert main(["predict", "model.skposter", sys.argv[2]]) == 2
+        """
+    (tmp_path / "model.skposter").write_bytes(b"PK")
+    done = run_python(script, path, *paths)
+    pandas, sklearn = done.stderr.splitlines()
+    assert "this needs pandas, and skposter was installed without its dependencies" in pandas
+    assert "this needs sklearn" in sklearn
+
+
 def test_commands_that_need_the_model_say_so(pipelines, tmp_path, capsys):
     path = str(pipelines["pad"][1])
     assert main(["export", path, "-o", str(tmp_path / "model.keras")]) == 2

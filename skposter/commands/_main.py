@@ -20,6 +20,8 @@ from skposter.commands._interrupts import INTERRUPTED, done, leaving
 from skposter.exceptions import SkposterError
 
 UNREAD = 141
+# What a container that predicts with an exported model only can be without.
+_DEPENDENCIES = {"joblib", "pandas", "scikeras", "scipy", "sklearn", "tensorflow", "tqdm"}
 WRONG = 2
 
 # In the order of the data.
@@ -136,6 +138,15 @@ def _run(argv):
         except KeyboardInterrupt:
             _fail("interrupted")
             return INTERRUPTED
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if args.traceback or missing not in _DEPENDENCIES:
+                raise
+            _fail(
+                f"this needs {missing}, and skposter was installed without its dependencies: "
+                "images, and exported models (.onnx), can do without"
+            )
+            return WRONG
         except (SkposterError, OSError, MemoryError, ValueError) as error:
             if args.traceback:
                 raise
