@@ -30,13 +30,16 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         metrics,
         model_selection,
         networks,
+        onnx,
         persistence,
+        serving,
         thresholds,
     )
     from skposter._report import data_report, report
     from skposter.averaging import AveragingClassifier
     from skposter.classifier import MultiLabelImageClassifier
     from skposter.images import ImageLoader, LazyImages
+    from skposter.onnx import load_onnx
     from skposter.persistence import export, load, save
     from skposter.thresholds import FixedThresholdsClassifier, TunedThresholdsClassifierCV
 
@@ -51,6 +54,7 @@ __all__ = [
     "save",
     "load",
     "export",
+    "load_onnx",
     "report",
     "data_report",
     "averaging",
@@ -65,7 +69,9 @@ __all__ = [
     "metrics",
     "model_selection",
     "networks",
+    "onnx",
     "persistence",
+    "serving",
     "thresholds",
 ]
 
@@ -79,6 +85,7 @@ _MODULE_OF = {
     "save": "persistence",
     "load": "persistence",
     "export": "persistence",
+    "load_onnx": "onnx",
     "report": "_report",
     "data_report": "_report",
 }

@@ -25,6 +25,11 @@ def browser():
         started.close()
 
 
+def address_of(path):
+    """Return the address of a file, or of what is one already."""
+    return path if isinstance(path, str) else path.as_uri()
+
+
 class Opened:
     """A page in a browser, and what went wrong in it."""
 
@@ -36,7 +41,7 @@ class Opened:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
+        self.page.goto(address_of(path))
 
     def serious_violations(self):
         """Return what axe finds, but for what it calls minor."""
@@ -51,7 +56,7 @@ class Opened:
     def check_quiet(self, path):
         """Nothing was complained about, and nothing but the file was asked for."""
         assert self.complaints == []
-        assert [url for url in self.requests if not url.startswith("data:")] == [path.as_uri()]
+        assert [url for url in self.requests if not url.startswith("data:")] == [address_of(path)]
 
     def close(self):
         self.context.close()

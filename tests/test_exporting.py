@@ -102,7 +102,13 @@ def test_other_runtimes_predict_the_same(format, model, tmp_path, colour_images)
         "resize": "pad",
         "resample": "bilinear",
         "background": [255, 255, 255],
+        "exact": False,
+        "on_error": "raise",
+        "max_pixels": 25_000_000,
+        "max_bytes": 100_000_000,
+        "formats": ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"],
     }
+    np.testing.assert_allclose(metadata["label_frequencies"], colour_images[1].mean(axis=0))
 
 
 def test_keras_files_need_no_skposter(model, tmp_path, run_python):

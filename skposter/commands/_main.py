@@ -14,12 +14,14 @@ import sys
 import warnings
 
 from skposter._version import __version__
-from skposter.commands import card, check, demo, evaluate, export, predict, report, train
+from skposter.commands import card, check, demo, evaluate, export, predict, report, serve, train
 from skposter.commands._console import Console
 from skposter.commands._interrupts import INTERRUPTED, done, leaving
 from skposter.exceptions import SkposterError
 
 UNREAD = 141
+# What a container that predicts with an exported model only can be without.
+_DEPENDENCIES = {"joblib", "pandas", "scikeras", "scipy", "sklearn", "tensorflow", "tqdm"}
 WRONG = 2
 
 # In the order of the data.
@@ -31,6 +33,7 @@ _GROUPS = {
         "evaluate": evaluate,
         "report": report,
         "predict": predict,
+        "serve": serve,
     },
     "give it to others": {"card": card, "export": export},
 }
@@ -135,6 +138,15 @@ def _run(argv):
         except KeyboardInterrupt:
             _fail("interrupted")
             return INTERRUPTED
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if args.traceback or missing not in _DEPENDENCIES:
+                raise
+            _fail(
+                f"this needs {missing}, and skposter was installed without its dependencies: "
+                "images, and exported models (.onnx), can do without"
+            )
+            return WRONG
         except (SkposterError, OSError, MemoryError, ValueError) as error:
             if args.traceback:
                 raise

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
 from functools import partial
 from typing import Any, NamedTuple
 
-from skposter.exceptions import ArtifactError, DataError, ImageLoadError
+from skposter.exceptions import ArtifactError, DataError, ImageLoadError, SkposterError
 
 SAFE_ENDING = ".skposter"
+ONNX_ENDING = ".onnx"
 TRUSTED_ENDINGS = (".joblib", ".pkl", ".pickle")
 TRUSTED_ONLY = (
     "Loading a joblib file runs code that may be in it: load only those that you trust. "
@@ -54,9 +56,6 @@ class FittedModel(NamedTuple):
                 f"holds a {type(pipeline).__name__}, expected a fitted pipeline that ends in a "
                 "MultiLabelImageClassifier"
             ) from error
-        height, width, channels = classifier.image_shape_
-        batch_size = classifier.recipe_["batch_size"]
-        n_batches = _CHUNK_BYTES // (height * width * channels * batch_size)
         return cls(
             pipeline,
             classifier.label_names_.tolist(),
@@ -64,7 +63,20 @@ class FittedModel(NamedTuple):
             getattr(decides, "min_labels", 0),
             classifier.label_frequencies_,
             _threshold_rule(decides),
-            max(1, min(n_batches, _MAX_CHUNK // batch_size)) * batch_size,
+            _images_at_once(classifier.image_shape_, classifier.recipe_["batch_size"]),
+        )
+
+    @classmethod
+    def of_onnx(cls, predictor):
+        """Return the same of what `skposter.load_onnx` gives."""
+        return cls(
+            predictor,
+            predictor.label_names_.tolist(),
+            predictor.thresholds_,
+            predictor.min_labels,
+            predictor.label_frequencies_,
+            "The thresholds are those of the model that was exported",
+            _images_at_once(predictor.image_shape_, 32),
         )
 
     def predict_proba(self, paths, *, progress=False):
@@ -100,15 +112,13 @@ class FittedModel(NamedTuple):
             Index, path and cause of those, in their order.
         """
         import numpy as np
-        from tqdm import tqdm
 
         probabilities = np.full((len(paths), len(self.label_names)), np.nan, dtype=np.float32)
         failures: list[tuple[int, str, str]] = []
-        silent = not progress or len(paths) < _MANY_IMAGES
-        with tqdm(total=len(paths), desc="Predicting", unit="image", disable=silent) as bar:
+        with _progress_bar(len(paths), progress and len(paths) >= _MANY_IMAGES) as done:
             for start in range(0, len(paths), self.images_at_once):
                 rows = np.arange(start, min(start + self.images_at_once, len(paths)))
-                bar.update(len(rows))
+                done(len(rows))
                 while len(rows):
                     try:
                         probabilities[rows] = self.pipeline.predict_proba(paths[rows])
@@ -123,23 +133,43 @@ class FittedModel(NamedTuple):
 
     def decide(self, probabilities):
         """Return 0/1 for each label of each image, `(n_samples, n_labels)`."""
-        from skposter.thresholds import apply_thresholds
+        from skposter._labels.decisions import decide
 
-        return apply_thresholds(probabilities, self.thresholds, min_labels=self.min_labels)
+        return decide(probabilities, self.thresholds, self.min_labels).astype(int)
 
 
-def load_model(path):
+@contextlib.contextmanager
+def _progress_bar(total, shown):
+    if not shown:
+        yield lambda n: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc="Predicting", unit="image") as bar:
+        yield bar.update
+
+
+def _images_at_once(image_shape, batch_size):
+    height, width, channels = image_shape
+    n_batches = _CHUNK_BYTES // (height * width * channels * batch_size)
+    return max(1, min(n_batches, _MAX_CHUNK // batch_size)) * batch_size
+
+
+def load_model(path, *, onnx=False):
     """Load what ``skposter train``, ``skposter.save`` or ``joblib.dump`` has written.
 
     Parameters
     ----------
     path : str or path-like
         The file. A joblib file is trusted: loading it can run any code. One that ends in
-        ``.skposter`` never is.
+        ``.skposter`` or ``.onnx`` never is.
+    onnx : bool, default=False
+        Whether the command can do with the predictions of an exported network.
 
     Returns
     -------
     model : FittedModel
+        Its pipeline is an `OnnxPredictor` if the file was exported.
 
     Raises
     ------
@@ -153,6 +183,18 @@ def load_model(path):
         raise FileNotFoundError(f"there is no model file {path!r}")
     if not os.path.isfile(path):
         raise DataError(f"{path!r} is not a model file (a folder or a device)")
+    if os.path.splitext(path)[1] == ONNX_ENDING:
+        if not onnx:
+            raise DataError(
+                f"{path!r} is an exported network, with which images can be predicted only; "
+                "expected the model that it was exported from"
+            )
+        from skposter.onnx import load_onnx
+
+        try:
+            return FittedModel.of_onnx(load_onnx(path))
+        except ImportError as error:  # an extra is not installed, which the message names
+            raise SkposterError(error) from error
     if is_safe(path):
         from skposter.persistence import load
 

@@ -24,7 +24,9 @@ DESCRIPTION = (
 
 def add_arguments(parser):
     """Add the arguments of the command."""
-    parser.add_argument("model", metavar="MODEL", help="file written by skposter train")
+    parser.add_argument(
+        "model", metavar="MODEL", help="file written by skposter train or export (.onnx)"
+    )
     add_data_arguments(parser)
     parser.add_argument("--per-label", action="store_true", help="one row a label instead")
     parser.add_argument(
@@ -41,7 +43,7 @@ def run(args):
         )
     if not args.quiet:
         report_problems(data.problems)
-    model = load_model(args.model)
+    model = load_model(args.model, onnx=True)
     y = align_labels(data.y, model.label_names, quiet=args.quiet)
     probabilities = model.predict_proba(data.paths, progress=not args.quiet)
     if args.per_label and args.format == "table":

@@ -27,7 +27,9 @@ DESCRIPTION = (
 
 def add_arguments(parser):
     """Add the arguments of the command."""
-    parser.add_argument("model", metavar="MODEL", help="file written by skposter train")
+    parser.add_argument(
+        "model", metavar="MODEL", help="file written by skposter train or export (.onnx)"
+    )
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="an image, or a folder of them")
     parser.add_argument(
         "-k", type=positive_int, default=3, help="how many of the most probable labels to print"
@@ -45,7 +47,7 @@ def run(args):
     import numpy as np
 
     paths, failures = list_images(args.images)
-    model = load_model(args.model)
+    model = load_model(args.model, onnx=True)
     probabilities, unread = model.predict_loadable(
         np.array(paths, dtype=object), progress=not args.quiet
     )
@@ -77,11 +79,11 @@ def list_images(names):
     DataError
         If a folder holds no image.
     """
-    from skposter.datasets import ImageFolder
-
     paths, failures = [], []
     for name in names:
         if os.path.isdir(name):
+            from skposter.datasets import ImageFolder  # imports pandas: not for single images
+
             found = ImageFolder(name).image_names()
             if not found:
                 raise DataError(f"the folder {name!r} holds no image files")

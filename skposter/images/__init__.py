@@ -1,13 +1,16 @@
 """From paths to pixels: :class:`ImageLoader` and what it makes when memory is short, `LazyImages`.
 
-The other packages use the opening and checking of images through this face too.
+The other packages use the opening and checking of images through this face too. All but
+:class:`ImageLoader` itself needs NumPy and Pillow only.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from skposter.images._decoding import Decoder
 from skposter.images._lazy import LazyImages
-from skposter.images._loader import ImageLoader
-from skposter.images._opening import UnreadableImage
+from skposter.images._opening import UnreadableImage, checked_formats
 from skposter.images._pixels import PixelOptions, load_pixels, natural_size
 from skposter.images._prefetch import prefetched
 from skposter.images._sources import (
@@ -18,12 +21,17 @@ from skposter.images._sources import (
     is_pil_image,
 )
 
+if TYPE_CHECKING:
+    from skposter.images._loader import ImageLoader
+
 __all__ = [
+    "Decoder",
     "ImageLoader",
     "LazyImages",
     "PixelOptions",
     "UnreadableImage",
     "as_sources",
+    "checked_formats",
     "content_digest",
     "describe",
     "failure_report",
@@ -32,3 +40,12 @@ __all__ = [
     "natural_size",
     "prefetched",
 ]
+
+
+def __getattr__(name):
+    if name == "ImageLoader":
+        from skposter.images._loader import ImageLoader
+
+        globals()[name] = ImageLoader
+        return ImageLoader
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

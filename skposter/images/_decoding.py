@@ -7,11 +7,9 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-import joblib
 import numpy as np
 
 from skposter.exceptions import ImageLoadWarning
-from skposter.images._cache import open_cache
 from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels, pixel_settings
 from skposter.images._scratch import scratch
 from skposter.images._sources import describe, failure_report
@@ -25,6 +23,8 @@ _FILL_BYTES = 1 << 26
 
 def threads(n_jobs):
     """Return how many threads `n_jobs` means: None and -1 are all usable cores, -2 all but one."""
+    import joblib  # which is not needed to decode with a number of threads
+
     if n_jobs is None:
         n_jobs = -1
     return n_jobs if n_jobs > 0 else max(1, joblib.cpu_count() + 1 + n_jobs)
@@ -55,6 +55,8 @@ class Decoder:
         """Return where decoded pixels are kept, a `PixelCache` or a `Scratch`, or None."""
         settings, shape = pixel_settings(self.options), self.options.shape
         if self.cache_dir is not None:
+            from skposter.images._cache import open_cache
+
             return open_cache(self.cache_dir, self.cache_limit, shape, settings)
         if self.cache_limit:
             return scratch(settings, math.prod(shape), self.cache_limit)

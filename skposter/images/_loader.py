@@ -14,6 +14,7 @@ from skposter.images._cache import cache_usage, clear_cache
 from skposter.images._decoding import Decoder, threads
 from skposter.images._free_memory import check_fits
 from skposter.images._lazy import LazyImages
+from skposter.images._opening import checked_formats
 from skposter.images._pixels import RESAMPLE, PixelOptions
 from skposter.images._scratch import forget_scratch
 from skposter.images._sources import as_sources
@@ -289,7 +290,7 @@ class ImageLoader(TransformerMixin, BaseEstimator):
             exact=bool(self.exact),
             max_pixels=int(self.max_pixels),
             max_bytes=int(self.max_bytes),
-            formats=_checked_formats(self.formats),
+            formats=checked_formats(self.formats),
         )
         return Decoder(
             options,
@@ -333,25 +334,3 @@ def _whole_numbers(values, name, length, low, high):
         upto = f" to {high}" if high is not None else " or more"
         raise ValueError(f"{name} must be {length} whole numbers of {low}{upto}; got {values!r}.")
     return tuple(int(value) for value in values)
-
-
-def _checked_formats(formats):
-    from PIL import Image
-
-    formats = tuple(str(name).upper() for name in formats)
-    for name, reason in (
-        ("MPO", "MPO files open as JPEG; leave MPO out."),
-        ("EPS", "Pillow would hand the file to Ghostscript, which runs programs."),
-    ):
-        if name in formats:
-            raise ValueError(f"formats may not contain {name}: {reason}")
-    unknown = set(formats) - set(Image.OPEN)
-    if unknown:
-        Image.init()
-        unknown -= set(Image.OPEN)
-    if unknown or not formats:
-        raise ValueError(
-            f"formats must name formats that Pillow reads, got {formats!r}; it reads "
-            f"{', '.join(sorted(set(Image.OPEN) - {'EPS', 'MPO'}))}."
-        )
-    return formats

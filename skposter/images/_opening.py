@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from skposter.images._sources import open_binary
 from skposter.images._tags import why_not_jpeg, why_not_tiff
 
-__all__ = ["UnreadableImage", "check_memory", "opened", "quiet_pillow"]
+__all__ = ["UnreadableImage", "check_memory", "checked_formats", "opened", "quiet_pillow"]
 
 _BYTES_PER_PIXEL = 8
 _SMALL_FILE = 1 << 19
@@ -65,6 +65,27 @@ def opened(source, options):
         elif image.format == "WEBP":
             beside = 2 * size
         yield image, beside
+
+
+def checked_formats(formats):
+    """Return names of formats as Pillow has them; ValueError for those not known or not safe."""
+    formats = tuple(str(name).upper() for name in formats)
+    for name, reason in (
+        ("MPO", "MPO files open as JPEG; leave MPO out."),
+        ("EPS", "Pillow would hand the file to Ghostscript, which runs programs."),
+    ):
+        if name in formats:
+            raise ValueError(f"formats may not contain {name}: {reason}")
+    unknown = set(formats) - set(Image.OPEN)
+    if unknown:
+        Image.init()
+        unknown -= set(Image.OPEN)
+    if unknown or not formats:
+        raise ValueError(
+            f"formats must name formats that Pillow reads, got {formats!r}; it reads "
+            f"{', '.join(sorted(set(Image.OPEN) - {'EPS', 'MPO'}))}."
+        )
+    return formats
 
 
 # --------------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ import hashlib
 import io
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping, Set
 
 import numpy as np
-from scipy import sparse
 
 from skposter.exceptions import ImageLoadError
 
@@ -195,7 +195,8 @@ def _rows(X):
     for name in ("to_list", "to_pylist"):
         if hasattr(type(X), name):
             return getattr(X, name)()
-    if sparse.issparse(X):
+    sparse = sys.modules.get("scipy.sparse")  # or nothing is a sparse array
+    if sparse is not None and sparse.issparse(X):
         raise TypeError("Expected image sources, such as paths; got a sparse array of numbers.")
     if hasattr(X, "__array__") and hasattr(X, "dtype"):
         return _array_rows(np.asarray(X))  # tensors and data sets of h5py and zarr, too

@@ -15,6 +15,7 @@ from skposter._files.durable import patiently
 from skposter._version import __version__
 from skposter.exceptions import ArtifactError
 from skposter.persistence._export_formats import FORMATS
+from skposter.persistence._params import names_as_json
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["export", "export_format"]
 
 TOLERANCE = 1e-5
+_LOADING = (
+    "mode",
+    "resize",
+    "resample",
+    "background",
+    "exact",
+    "on_error",
+    "max_pixels",
+    "max_bytes",
+    "formats",
+)
 
 
 def export(
@@ -59,12 +71,17 @@ def export(
     ArtifactError
         If what was written predicts something else by more than 1e-5.
 
+    See Also
+    --------
+    skposter.load_onnx : Predicts with an ONNX file, without TensorFlow.
+
     Notes
     -----
     Metadata are JSON: in ONNX the values of ``metadata_props``; in LiteRT and Keras files the
     member ``skposter.json`` of the zip archive that both are; in a SavedModel the file
     ``assets.extra/skposter.json``. ``labels`` are in the order of the outputs, and a label is
-    predicted where its output is at least its entry in ``thresholds``.
+    predicted where its output is at least its entry in ``thresholds``. What images go through
+    between their loader and the network is not in the file, and named under ``other_steps``.
 
     Examples
     --------
@@ -143,16 +160,30 @@ def _metadata(model):
     image = {"height": height, "width": width, "channels": channels, "dtype": "uint8"}
     loader = image_loader(model)
     if loader is not None:
-        for name in ("mode", "resize", "resample", "background"):
+        for name in _LOADING:
             value = getattr(loader, name)
             image[name] = list(value) if isinstance(value, tuple) else value
-    return {
-        "labels": classifier.label_names_.tolist(),
-        "thresholds": np.asarray(last.thresholds_, dtype=float).tolist(),
+    metadata = {
+        "labels": names_as_json(classifier.label_names_, "model"),
+        # Infinity is not JSON, and beyond 0 and 1 thresholds are all alike.
+        "thresholds": np.clip(np.asarray(last.thresholds_, dtype=float), -1, 2).tolist(),
         "min_labels": int(last.min_labels),
+        "label_frequencies": np.asarray(classifier.label_frequencies_, dtype=float).tolist(),
         "image": image,
         "skposter_version": __version__,
     }
+    others = _other_steps(model, loader)
+    return {**metadata, "other_steps": others} if others else metadata
+
+
+def _other_steps(model, loader):
+    """Return the names of what images go through between the loader and the network."""
+    return [
+        type(part).__name__
+        for step in steps_inwards(model)
+        for _, part in getattr(step, "__dict__", {}).get("steps", ())[:-1]
+        if part is not loader and part is not None and not isinstance(part, str)
+    ]
 
 
 def _prediction_network(classifier):

@@ -20,7 +20,7 @@ from skposter._estimators.pickling import VersionedPickleMixin
 from skposter._estimators.spelling import SpelledParametersMixin
 from skposter._estimators.steps import steps_inwards
 from skposter._labels.checks import check_labels
-from skposter._labels.decisions import exact_match_ratio
+from skposter._labels.decisions import exact_match_ratio, predicted_names, top_names
 from skposter._labels.names import place_of
 from skposter._labels.probabilities import label_scores
 from skposter._labels.unknown import takes_unknown_labels, warn_about_unknown_labels
@@ -75,12 +75,7 @@ class LabelPredictionsMixin:
         """
         probabilities = self.predict_proba(X)
         chosen = apply_thresholds(probabilities, self.thresholds_, min_labels=self.min_labels)
-        order = np.argsort(-probabilities, axis=1, kind="stable")
-        names = self.label_names_.tolist()
-        return [
-            tuple(names[j] for j in best if row[j])
-            for row, best in zip(chosen, order.tolist(), strict=True)
-        ]
+        return predicted_names(probabilities, chosen, self.label_names_.tolist())
 
     def top_labels(self, X: Samples, k: int = 3) -> list[list[tuple[Any, float]]]:
         """Return the `k` most probable labels of each image with their probabilities.
@@ -97,15 +92,7 @@ class LabelPredictionsMixin:
         labels : list of list of (name, float)
             Best first.
         """
-        if not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"k must be a positive int, got {k!r}.")
-        probabilities = self.predict_proba(X)
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k].tolist()
-        names = self.label_names_.tolist()
-        return [
-            [(names[j], float(row[j])) for j in order]
-            for row, order in zip(probabilities, best, strict=True)
-        ]
+        return top_names(self.predict_proba(X), self.label_names_.tolist(), k)
 
     def score(self, X: Samples, y: Array, sample_weight: Array | None = None) -> float:
         """Return the share of the images of which every label is predicted right.

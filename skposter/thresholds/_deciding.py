@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skposter._labels.checks import check_finite_scores, check_probabilities
+from skposter._labels.decisions import decide, highest
 from skposter._labels.names import values_in_order
 from skposter.thresholds._shrinkage import expected_f1_threshold
 
@@ -66,12 +67,7 @@ def apply_thresholds(
             f"got {thresholds!r}."
         )
     _check_count(min_labels, n_labels, "min_labels")
-    y_pred = y_score >= np.broadcast_to(thresholds, (n_labels,))
-    if min_labels:
-        short = np.flatnonzero(y_pred.sum(axis=1) < min_labels)
-        first_the_predicted = np.where(y_pred[short], np.inf, y_score[short])
-        y_pred[short] = _highest(first_the_predicted, np.full(len(short), min_labels))
-    return y_pred.astype(np.int64)
+    return decide(y_score, thresholds, min_labels).astype(np.int64)
 
 
 def expected_f1_thresholds(y_score: Array) -> NDArray[np.float64]:
@@ -148,7 +144,7 @@ def top_k(y_score: Array, k: int) -> NDArray[np.int64]:
     """
     y_score = check_finite_scores(y_score)
     _check_count(k, y_score.shape[1], "k")
-    return _highest(y_score, np.full(len(y_score), k)).astype(np.int64)
+    return highest(y_score, np.full(len(y_score), k)).astype(np.int64)
 
 
 def expected_f1_decision(y_score: Array, *, zero_division: float = 0.0) -> NDArray[np.int64]:
@@ -195,7 +191,7 @@ def expected_f1_decision(y_score: Array, *, zero_division: float = 0.0) -> NDArr
     if not isinstance(zero_division, Real) or not 0 <= float(zero_division) <= 1:
         raise ValueError(f"zero_division must be a number in [0, 1], got {zero_division!r}.")
     sizes = _best_set_sizes(np.sort(y_score, axis=1)[:, ::-1], float(zero_division))
-    return _highest(y_score, sizes).astype(np.int64)
+    return highest(y_score, sizes).astype(np.int64)
 
 
 def _best_set_sizes(probability, empty_f1):
@@ -247,15 +243,6 @@ def _expected_f1(probability, empty_f1):
         expected[:, k] = np.einsum("ni,ni->n", weights, rest[:, k + 1 : 2 * k + 1])
         rest[:, 1:-1] = p[k - 1] * rest[:, 2:] + (1 - p[k - 1]) * rest[:, 1:-1]
     return expected
-
-
-def _highest(y_score, sizes):
-    """Mark the ``sizes[i]`` highest scores of row i; of equals the first columns."""
-    order = np.argsort(-y_score, axis=1, kind="stable")
-    y_pred = np.empty(y_score.shape, dtype=bool)
-    taken = np.arange(y_score.shape[1]) < np.asarray(sizes)[:, np.newaxis]
-    np.put_along_axis(y_pred, order, taken, axis=1)
-    return y_pred
 
 
 def _check_count(count, n_labels, name):
