@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,19 @@ import skposter
 from skposter import MultiLabelImageClassifier
 
 PACKAGE = Path(skposter.__file__).parent
+SCRIPTS = sysconfig.get_path("scripts")
 PROGRAMS = Path(__file__).parent / "typing"
 UNTYPED = ("joblib", "keras", "matplotlib", "scikeras", "scipy", "sklearn", "tensorflow", "tqdm")
 
 
-def mypy_errors(folder, programs):
+def mypy_errors(folder, programs, command):
     sections = "".join(f"[mypy-{name}.*]\nignore_missing_imports = True\n" for name in UNTYPED)
     # As in an environment, where errors in installed packages are not the user's.
     (folder / "mypy.ini").write_text(f"[mypy]\nfollow_imports = silent\n{sections}")
-    command = ["mypy", "--strict", "--no-error-summary", f"--python-executable={sys.executable}"]
+    options = ["--strict", "--no-error-summary", f"--python-executable={sys.executable}"]
     environment = {**os.environ, **({} if installed() else {"MYPYPATH": str(PACKAGE.parent)})}
     found = subprocess.run(
-        [*command, *programs], cwd=folder, env=environment, capture_output=True, text=True
+        [command, *options, *programs], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert found.returncode in (0, 1), found.stdout + found.stderr
     lines = re.findall(r"^([\w.]+):(\d+): error: (.*)$", found.stdout, flags=re.MULTILINE)
@@ -66,15 +68,16 @@ def lines_marked(program, checker):
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright", "basedpyright"])
 def test_type_checkers_take_what_is_right_and_find_what_is_misspelt(checker, tmp_path):
-    if shutil.which(checker) is None:
+    command = shutil.which(checker, path=f"{SCRIPTS}{os.pathsep}{os.environ.get('PATH', '')}")
+    if command is None:
         pytest.skip(f"needs {checker}, of the extra dev")
     programs = [path.name for path in sorted(PROGRAMS.glob("*.py"))]
     for program in programs:
         shutil.copy(PROGRAMS / program, tmp_path)
     if checker == "mypy":
-        errors = mypy_errors(tmp_path, programs)
+        errors = mypy_errors(tmp_path, programs, command)
     else:
-        errors = pyright_errors(tmp_path, programs, checker)
+        errors = pyright_errors(tmp_path, programs, command)
     assert [error for error in errors if error[0] == "user_program.py"] == []
     found = {line for program, line, _ in errors if program == "wrong_spellings.py"}
     expected = lines_marked(PROGRAMS / "wrong_spellings.py", checker)
