@@ -178,7 +178,9 @@ def parameters_of_init(app, what, name, obj, options, signature, returns):
     """Show the parameters of ``__init__`` where ``__new__`` takes any, to check their spelling."""
     if what == "class" and signature == "(*args, **kwargs)":
         _, *parameters = inspect.signature(obj.__init__).parameters.values()
-        parameters = [each.replace(annotation=each.empty) for each in parameters]
+        parameters = [
+            each.replace(annotation=each.empty) for each in parameters
+        ]
         return str(inspect.Signature(parameters)), returns
     return None
 
