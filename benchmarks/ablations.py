@@ -195,11 +195,11 @@ def rows(y, options):
 
 
 def scores_of(y, probabilities):
-    """Return BCE, LRAP and, each at its best cuts, micro and macro F1."""
+    """Return BCE, LRAP and, each at its best thresholds, micro and macro F1."""
 
     def f1(average):
-        cuts = choose_thresholds(y, probabilities, objective=f"f1_{average}")
-        decided = apply_thresholds(probabilities, cuts)
+        thresholds = choose_thresholds(y, probabilities, objective=f"f1_{average}")
+        decided = apply_thresholds(probabilities, thresholds)
         return score_summary(y, probabilities, decided)["model"][f"f1_{average}"]
 
     lrap = score_summary(y, probabilities)["model"]["lrap"]

@@ -7,9 +7,9 @@ probabilities in --results, so a run that was stopped goes on where it was.
     python benchmarks/posters.py --train train.csv --val val.csv --images Images \
         [--test test.csv] [--weights mobilenet_2_5_224_tf_no_top.h5] [--seeds 0 1 2] [--rows ...]
 
-F1 depends on the rule that cuts the probabilities. micro F1 and samples F1: one cut for all labels;
-macro F1: one cut a label; hamming: one cut a label; all chosen on --val for that score, so on --val
-itself they flatter. mAP and AUC are means over labels with at least 20 positives.
+F1 depends on the thresholds. micro F1 and samples F1: one for all labels; macro F1 and hamming: one
+a label; all chosen on --val for that score, so on --val itself they flatter. mAP and AUC are means
+over labels with at least 20 positives.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ COSTS = ["minutes", "cpu minutes", "peak MB"]
 ABOVE = "BCE less that of the row above"
 EXPLANATION = """\
 Every row is trained on the posters of train.csv (those that val.csv has too left out), and epochs,
-strengths and cuts are chosen on val.csv. Mean and standard deviation over seeds; the difference to
-the row above is that of the first seeds, with the 95 % interval of a paired bootstrap over posters.
-mAP and AUC are means over labels with at least 20 positives. Cuts: one for all labels for micro and
-samples F1, one a label for macro F1 and hamming, each chosen on val.csv for its score, so there
-these four flatter. The tutorial's network is calibrated as ours are; what it reaches without is
-further down. Averaged rows are means of log-odds over the seeds, and their minutes are the
-sum. Minutes are those of a whole row, from reading the files to predicting, on two cores."""
+strengths and thresholds are chosen on val.csv. Mean and standard deviation over seeds; the
+difference to the row above is that of the first seeds, with the 95 % interval of a paired bootstrap
+over posters. mAP and AUC are means over labels with at least 20 positives. Thresholds: one for all
+labels for micro and samples F1, one a label for macro F1 and hamming, each chosen on val.csv for
+its score, so there these four flatter. The tutorial's network is calibrated as ours are; what it
+reaches without is further down. Averaged rows are means of log-odds over the seeds, and their
+minutes are the sum. Minutes are those of a whole row, from reading the files to predicting, on two
+cores."""
 STEPS = [
     "best epoch",
     "last epoch",
@@ -218,10 +219,10 @@ def scores_of(run, data, part):
     summary = score_summary(y, run[part], **options)["model"]
     scores = {name: summary[key] for name, key in SCORES.items()}
     for name, (objective, key) in RULES.items():
-        cuts = choose_thresholds(y_val, run["val"], objective=objective)
+        thresholds = choose_thresholds(y_val, run["val"], objective=objective)
         # Macro F1 counts every label that the part has.
         counted = {**options, "min_positives": 1}
-        decided = score_summary(y, run[part], apply_thresholds(run[part], cuts), **counted)
+        decided = score_summary(y, run[part], apply_thresholds(run[part], thresholds), **counted)
         scores[name] = decided["model"][key]
     return {
         **scores,

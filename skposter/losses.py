@@ -23,7 +23,7 @@ class AsymmetricLoss(keras.losses.Loss):
 
     A positive weighs ``(1 - p) ** gamma_positive``; for a negative the probability is first
     lowered by `clip`, then weighs ``p ** gamma_negative``. It ranks rare labels no worse, sometimes
-    better, and pushes all probabilities up: they are no longer frequencies, so cut them at tuned
+    better, and pushes all probabilities up: they are no longer frequencies, so decide at tuned
     thresholds and never at a fixed 0.5.
 
     Parameters

@@ -1,5 +1,7 @@
 """The code of README and docs runs, and what they name is there."""
 
+import inspect
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -8,10 +10,15 @@ import matplotlib.pyplot as plt
 import pytest
 
 import skposter
+from skposter.commands import main
 from skposter.commands._main import build_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Pages whose commands need nothing but what the page has made by then.
+COMMANDS_RUN = {"README", "command", "looking", "tutorial"}
+# What the page's own words promise: a table of scores, and the least skill in it.
+REACHED = {"README": ("scores", 0.3), "tutorial": ("reached", 0.3)}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.skipif(
@@ -29,30 +36,46 @@ def blocks(page, language):
     ]
 
 
+def steps(page):
+    """Return (line, language, code) of what a page lets its reader run, in order."""
+    found = [
+        (line, language, code)
+        for language in ("python", "sh")
+        for line, code in blocks(page, language)
+    ]
+    return sorted(found)
+
+
+def run_command(command, page):
+    """Run one command of a page if it is ours; of others (pip, docker, ...) nothing is tried."""
+    name, *arguments = shlex.split(command, comments=True) or [""]
+    if name != "skposter":
+        return
+    build_parser().parse_args(arguments)
+    # The whole demo takes minutes, and the tests of the command run a small one.
+    if page.stem in COMMANDS_RUN and arguments != ["demo"]:
+        assert main([*arguments, "--quiet"]) in (0, 1), command
+
+
 # Pages draw few posters, to be quick.
 @pytest.mark.filterwarnings("ignore::skposter.exceptions.LabelWarning")
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
+    "page", [page for page in PAGES if steps(page)], ids=lambda page: page.stem
 )
-def test_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+def test_what_a_page_lets_its_reader_run_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
-    for line, code in blocks(page, "python"):
-        # The empty lines make a traceback show the line of the page.
-        exec(compile("\n" * (line - 1) + code, str(page), "exec"), names)
+    for line, language, code in steps(page):
+        if language == "python":
+            # The empty lines make a traceback show the line of the page.
+            exec(compile("\n" * (line - 1) + code, str(page), "exec"), names)
+        else:
+            for command in code.replace("\\\n", "").replace(" && ", "\n").splitlines():
+                run_command(command, page)
+    if page.stem in REACHED:
+        name, least = REACHED[page.stem]
+        assert names[name].loc["skill", "model"] >= least
     plt.close("all")
-
-
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.stem
-)
-def test_commands_of_a_page_have_arguments_that_exist(page):
-    lines = [line for _, code in blocks(page, "sh") for line in code.splitlines()]
-    commands = [part for line in lines for part in line.split(" && ")]
-    for command in commands:
-        name, *arguments = shlex.split(command, comments=True) or [""]
-        if name == "skposter":
-            build_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -69,3 +92,23 @@ def test_every_public_module_is_in_the_reference():
     modules = set(skposter.__all__) - set(skposter._MODULE_OF) - {"__version__"}
     from_the_top = set(skposter._MODULE_OF.values())
     assert {f"skposter.{name}" for name in modules - from_the_top} <= shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["class imbalance", "confusion matrix", "Grad-CAM", "TensorBoard", "GPU", "mixed precision"],
+)
+def test_the_search_finds_what_people_type(words):
+    # Sphinx' search knows the words of a page, whatever their case.
+    texts = [page.read_text(encoding="utf-8").lower() for page in PAGES[1:]]
+    assert any(all(word in text for word in words.lower().split()) for text in texts)
+    assert any(words.lower() in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["sklearn", "pandas", "numpy"])
+def test_what_the_pages_can_link_to_exists(name):
+    lines = (ROOT / "docs" / "inventories" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    for entry in lines[1:]:
+        target, role, _ = entry.split()
+        value = pkgutil.resolve_name(target)
+        assert inspect.isclass(value) == (role == "class"), target

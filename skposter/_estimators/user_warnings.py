@@ -8,7 +8,16 @@ import warnings
 __all__ = ["warn_user"]
 
 # Frames of these are not the user's: they stand between a call of ours and where it warns.
-_NOT_THE_USERS = {"contextlib", "joblib", "keras", "scikeras", "sklearn", "skposter", "tensorflow"}
+_NOT_THE_USERS = {
+    "contextlib",
+    "joblib",
+    "keras",
+    "pickle",
+    "scikeras",
+    "sklearn",
+    "skposter",
+    "tensorflow",
+}
 
 
 def warn_user(message, category=UserWarning):
@@ -16,8 +25,8 @@ def warn_user(message, category=UserWarning):
 
     Parameters
     ----------
-    message : str
-        What to say.
+    message : str or Warning
+        What to say; a warning has its own category.
     category : type, default=UserWarning
         Of the warning.
     """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
 from sklearn import exceptions
+
+from skposter._estimators.user_warnings import warn_user
 
 __all__ = ["InconsistentVersionWarning", "library_versions", "warn_about_versions"]
 
@@ -82,9 +83,7 @@ def warn_about_versions(name, saved, libraries=_LIBRARIES):
         if library in saved and _differ(library, saved[library], current[library])
     ]
     if changes:
-        warnings.warn(
-            InconsistentVersionWarning(estimator_name=name, changes=changes), stacklevel=3
-        )
+        warn_user(InconsistentVersionWarning(estimator_name=name, changes=changes))
 
 
 def _differ(library, then, now):
