@@ -33,6 +33,7 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
+    "examples",
     "inventories",
     "**/sg_execution_times.rst",
     "sg_execution_times.rst",
@@ -147,7 +148,7 @@ write_inventories()
 
 # Examples are run by this process in the order of their names, and share what they draw and train.
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
+    "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
     "show_memory": False,
