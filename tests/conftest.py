@@ -19,6 +19,9 @@ from browser_pages import browser, opened  # noqa: F401, fixtures
 
 mpl.use("Agg")
 
+# Programs for type checkers, one of them wrong on purpose.
+collect_ignore = ["typing"]
+
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)

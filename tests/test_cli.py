@@ -356,9 +356,9 @@ def test_wrong_arguments_are_exit_status_2(arguments, message, run):
 
 def test_help_groups_the_commands_in_the_order_of_the_data(run):
     status, out, _ = run("--help")
-    names = ["demo", "check", "train", "evaluate", "report", "predict", "card", "export"]
+    names = ["demo", "check", "train", "evaluate", "report", "predict", "serve", "card", "export"]
     assert status == 0
-    assert re.findall(r"^  (\w+) +\w", out, re.MULTILINE)[-8:] == names
+    assert re.findall(r"^  (\w+) +\w", out, re.MULTILINE)[-9:] == names
     assert re.findall(r"^(\w.*):$", out, re.MULTILINE)[1:] == [
         "try it",
         "look at labels and images",
@@ -609,7 +609,7 @@ def test_output_is_whole_in_every_encoding(encoding, model_path, posters, monkey
     name = "rouge \N{HEAVY BLACK HEART}\x1b[2J"
     model = load_model(model_path)
     model = model._replace(label_names=[name, *model.label_names[1:]])
-    monkeypatch.setattr(predict_command, "load_model", lambda path: model)
+    monkeypatch.setattr(predict_command, "load_model", lambda path, **_: model)
     for how in ("table", "json", "csv"):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         monkeypatch.setattr(sys, "stdout", stream)

@@ -82,7 +82,7 @@ def test_what_a_page_lets_its_reader_run_runs_from_top_to_bottom(page, tmp_path,
 def test_links_to_files_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
+        if "://" not in target and not target.startswith("gallery/"):  # built from docs/examples
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import Any, Self
 
 __all__ = ["SpelledParametersMixin", "did_you_mean"]
@@ -20,6 +21,12 @@ class SpelledParametersMixin:
     Python's own message for an unexpected keyword names no alternative before 3.13, and
     scikit-learn's lists every valid name without saying which was meant.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Python below 3.11.3 would say that of __new__.
+        _, *parameters = inspect.signature(cls.__init__).parameters.values()
+        cls.__signature__ = inspect.Signature(parameters)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         names = cls._get_param_names()
