@@ -4,7 +4,6 @@ Everything is built without a network: the inventories of other projects are kep
 and the examples draw their own data.
 """
 
-import inspect
 import os
 import re
 import zlib
@@ -175,17 +174,6 @@ def leave_out(app, what, name, obj, skip, options):
     return True if of_scikit_learn or _REQUESTS.fullmatch(name) else None
 
 
-def parameters_of_init(app, what, name, obj, options, signature, returns):
-    """Show the parameters of ``__init__`` where ``__new__`` takes any, to check their spelling."""
-    if what == "class" and signature == "(*args, **kwargs)":
-        _, *parameters = inspect.signature(obj.__init__).parameters.values()
-        parameters = [
-            each.replace(annotation=each.empty) for each in parameters
-        ]
-        return str(inspect.Signature(parameters)), returns
-    return None
-
-
 # Above which parameter of a class a group of them begins.
 PARAMETER_GROUPS = {
     "skposter.MultiLabelImageClassifier": {
@@ -219,4 +207,3 @@ def setup(app):
     app.connect("autodoc-skip-member", leave_out)
     # After numpydoc, which has made a list of the parameters.
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
-    app.connect("autodoc-process-signature", parameters_of_init)

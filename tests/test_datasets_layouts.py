@@ -349,7 +349,8 @@ def add_columns(frame, columns, random):
         "fraction": lambda n: random.random(n).round(3).astype(str),
         "word": lambda n: random.choice(["AP", "PA", "lateral"], n),
         "text": lambda n: random.choice(["seen by day", "seen, at night", "?"], n),
-        "numbering": lambda n: np.arange(n).astype(str),
+        # From 1 where there are two rows: a column of 0 and 1 is one of labels.
+        "numbering": lambda n: (np.arange(n) + (n == 2)).astype(str),
         "blank": lambda n: np.full(n, ""),
     }
     for name, kind in columns.items():
