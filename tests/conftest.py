@@ -16,8 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser_pages import browser, opened  # noqa: F401, fixtures
+from hypothesis import settings
 
 mpl.use("Agg")
+
+# The same examples in each run. To look for others: --hypothesis-profile=exploring
+settings.register_profile("exploring")
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 # Programs for type checkers, one of them wrong on purpose.
 collect_ignore = ["typing"]
