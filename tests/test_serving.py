@@ -525,6 +525,22 @@ def test_what_has_begun_is_answered_before_the_server_ends(how, exported):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_second_ctrl_c_ends_the_server_at_once_and_quietly(exported):
+    with running(exported[1]) as (process, port):
+        unfinished = socket.create_connection(("127.0.0.1", port))
+        unfinished.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+        )
+        assert post(port, picture())[0] == 200  # so the other one has begun
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+        unfinished.close()
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 

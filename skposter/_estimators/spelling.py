@@ -24,7 +24,7 @@ class SpelledParametersMixin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Python below 3.11.3 would say that of __new__.
+        # Some releases of Python (3.11.2) would say that of __new__.
         _, *parameters = inspect.signature(cls.__init__).parameters.values()
         cls.__signature__ = inspect.Signature(parameters)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ _MAX_CONNECTIONS = 512
 _HEAD_S = 10.0
 _KEPT_ALIVE_S = 5
 _SHUTDOWN_S = 10
+_LOG = logging.getLogger("uvicorn.error")
 
 
 def listen(host, port):
@@ -80,7 +82,10 @@ def serve(app, listening, *, timeout=30.0, started=lambda: None):
     )
     server = _Server(config, started)
     with _signals_ignored():
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        finally:
+            _LOG.disabled = False
 
 
 class _Server(uvicorn.Server):
@@ -92,6 +97,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._when_started()
+
+    def handle_exit(self, sig, frame):
+        super().handle_exit(sig, frame)
+        if self.force_exit:
+            _LOG.disabled = True  # a second Ctrl-C cuts off what is under way, which is no error
 
 
 class _ImpatientProtocol(H11Protocol):
