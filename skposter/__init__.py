@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         datasets,
         display,
         exceptions,
+        features,
         images,
         inspection,
         losses,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from skposter._report import data_report, report
     from skposter.averaging import AveragingClassifier
     from skposter.classifier import MultiLabelImageClassifier
+    from skposter.features import ImageFeatures
     from skposter.images import ImageLoader, LazyImages
     from skposter.onnx import load_onnx
     from skposter.persistence import export, load, save
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "ImageLoader",
     "LazyImages",
+    "ImageFeatures",
     "MultiLabelImageClassifier",
     "TunedThresholdsClassifierCV",
     "FixedThresholdsClassifier",
@@ -62,6 +65,7 @@ __all__ = [
     "datasets",
     "display",
     "exceptions",
+    "features",
     "images",
     "inspection",
     "losses",
@@ -78,6 +82,7 @@ __all__ = [
 _MODULE_OF = {
     "ImageLoader": "images",
     "LazyImages": "images",
+    "ImageFeatures": "features",
     "MultiLabelImageClassifier": "classifier",
     "TunedThresholdsClassifierCV": "thresholds",
     "FixedThresholdsClassifier": "thresholds",

@@ -112,6 +112,21 @@ class RowsAsFilesMixin:
         return tags
 
 
+class RowsToFeaturesMixin:
+    """For transformers of images into features: rows become images."""
+
+    def fit(self, X, y=None):
+        return super().fit(images_of_rows(X), y)
+
+    def transform(self, X):
+        return super().transform(images_of_rows(X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
+
 _folder = tempfile.TemporaryDirectory()
 
 

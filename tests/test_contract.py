@@ -6,12 +6,12 @@ green run of it proves nothing. Here the checks run through an adapter that make
 
 import pytest
 import sklearn
-from image_adapters import RowsAsFilesMixin, RowsAsImagesMixin
+from image_adapters import RowsAsFilesMixin, RowsAsImagesMixin, RowsToFeaturesMixin
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from skposter import ImageLoader, MultiLabelImageClassifier
+from skposter import ImageFeatures, ImageLoader, MultiLabelImageClassifier
 from skposter.exceptions import LabelWarning
 from skposter.networks import SmallCNN
 
@@ -38,6 +38,18 @@ class TableLoader(RowsAsFilesMixin, ImageLoader):
 
 LOADER = TableLoader(size=(2, 3))
 
+
+class TableFeatures(RowsToFeaturesMixin, ImageFeatures):
+    """The features of images, on rows of tables."""
+
+
+def scaled_pixels(images):
+    """Return what a network might: numbers for each image."""
+    return images.reshape(len(images), -1) / 255
+
+
+FEATURES = TableFeatures(scaled_pixels)
+
 NO_COLUMNS = "neither images nor paths have columns to count or to reshape"
 ONE_COLUMN = "a single label column is refused, whatever is in it: that is not multi-label"
 NO_PATHS = "numbers instead of paths are a TypeError; the check wants a ValueError"
@@ -62,9 +74,17 @@ LOADER_EXPECTED_TO_FAIL = {
     "check_fit1d": NO_PATHS,
     "check_fit2d_predict1d": NO_PATHS,
 }
+FEATURES_EXPECTED_TO_FAIL = {
+    "check_n_features_in": NO_COLUMNS,
+    "check_n_features_in_after_fitting": NO_COLUMNS,
+    "check_estimators_empty_data_messages": NO_COLUMNS,
+    "check_fit2d_predict1d": NO_COLUMNS,
+}
 
 
 def expected_failures(estimator):
+    if isinstance(estimator, ImageFeatures):
+        return FEATURES_EXPECTED_TO_FAIL
     if isinstance(estimator, ImageLoader):
         return LOADER_EXPECTED_TO_FAIL
     return CLASSIFIER_EXPECTED_TO_FAIL
@@ -88,7 +108,7 @@ def tolerance_of_float32(monkeypatch):
 # scikit-learn's tables have few rows of each class.
 @pytest.mark.filterwarnings(f"ignore::{LabelWarning.__module__}.{LabelWarning.__name__}")
 @pytest.mark.usefixtures("tolerance_of_float32")
-@parametrize_with_checks([CLASSIFIER, LOADER], expected_failed_checks=expected_failures)
+@parametrize_with_checks([CLASSIFIER, LOADER, FEATURES], expected_failed_checks=expected_failures)
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 
@@ -101,6 +121,7 @@ def test_the_checks_were_not_skipped():
     # Older versions of scikit-learn have fewer.
     newest = parse_version(sklearn.__version__) >= parse_version("1.9")
     assert len(names_of_checks(LOADER)) >= (45 if newest else 35)
+    assert len(names_of_checks(FEATURES)) >= (45 if newest else 35)
     names = names_of_checks(CLASSIFIER)
     assert len(names) >= (66 if newest else 50)
     for name in [
@@ -124,6 +145,7 @@ def test_the_adapters_add_nothing_to_constructors_clones_and_pickles():
     for adapted, own in [
         (TableClassifier, MultiLabelImageClassifier),
         (TableLoader, ImageLoader),
+        (TableFeatures, ImageFeatures),
     ]:
         for name in ["__init__", "get_params", "set_params", "__getstate__", "__setstate__"]:
             assert getattr(adapted, name) is getattr(own, name)

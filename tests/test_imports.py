@@ -93,7 +93,7 @@ MAY_IMPORT = {
     "_typing": set(),  # which all may import
     "exceptions": set(),
     "_version": set(),
-    "memory": set(),
+    "memory": {"images"},
     "_files": {"exceptions"},
     "_keras": {"_version"},
     "losses": {"_keras"},
@@ -130,6 +130,14 @@ MAY_IMPORT = {
         "images",
         "losses",
         "model_selection",
+        "networks",
+    },
+    "features": {
+        "_estimators",
+        "_keras",
+        "_training",
+        "images",
+        "memory",
         "networks",
     },
     "classifier": {

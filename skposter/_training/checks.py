@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-def check_images(X, *, image_shape=None):
+def check_images(X, *, image_shape=None, owner="the classifier"):
     """Return `X` if it is uint8 images, `(n_samples, height, width, channels)`.
 
     Memory-mapped and lazy images pass through as they are, arrays in files (h5py, zarr) are read by
@@ -33,6 +33,8 @@ def check_images(X, *, image_shape=None):
         The images.
     image_shape : tuple of int, default=None
         What the estimator was fitted on: ``(height, width, channels)``.
+    owner : str, default="the classifier"
+        Who, for the error.
 
     Returns
     -------
@@ -67,6 +69,8 @@ def check_images(X, *, image_shape=None):
         )
     if 0 in X.shape:
         raise ValueError(f"Expected images of shape {expected}, got empty ones: {tuple(X.shape)}.")
+    if X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported; images are uint8, got dtype {X.dtype}.")
     if X.dtype != np.uint8:
         hint = "pixels between 0 and 1 become it by (255 * X).round().astype('uint8')."
         if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not np.isfinite(X).all():
@@ -77,7 +81,7 @@ def check_images(X, *, image_shape=None):
         )
     if image_shape is not None and tuple(X.shape[1:]) != tuple(image_shape):
         raise ValueError(
-            f"Got images of (height, width, channels) {tuple(X.shape[1:])}, but the classifier was "
+            f"Got images of (height, width, channels) {tuple(X.shape[1:])}, but {owner} was "
             f"fitted on {tuple(image_shape)}. Load them at the same size and mode."
         )
     return X

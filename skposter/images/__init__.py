@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skposter.images._cache import cache_usage, cached_folders, clear_cache, open_cache
 from skposter.images._decoding import Decoder
 from skposter.images._lazy import LazyImages
 from skposter.images._opening import UnreadableImage, checked_formats
@@ -18,6 +19,7 @@ from skposter.images._sources import (
     content_digest,
     describe,
     failure_report,
+    file_key,
     is_pil_image,
 )
 
@@ -31,13 +33,18 @@ __all__ = [
     "PixelOptions",
     "UnreadableImage",
     "as_sources",
+    "cache_usage",
+    "cached_folders",
     "checked_formats",
+    "clear_cache",
     "content_digest",
     "describe",
     "failure_report",
+    "file_key",
     "is_pil_image",
     "load_pixels",
     "natural_size",
+    "open_cache",
     "prefetched",
 ]
 

@@ -39,7 +39,7 @@ from filelock import FileLock, Timeout
 
 from skposter.images._sources import file_key
 
-__all__ = ["PixelCache", "cache_usage", "clear_cache", "open_cache"]
+__all__ = ["PixelCache", "cache_usage", "cached_folders", "clear_cache", "open_cache"]
 
 _FORMAT = "v2"
 # What tells a folder of ours from any other, whatever its name.
@@ -74,6 +74,18 @@ def cache_usage(directory):
             with contextlib.suppress(OSError):
                 total += file.stat().st_size
     return total
+
+
+def cached_folders(directory):
+    """Return (name, bytes, time of the last use) of each pixel cache in `directory`."""
+    directory = Path(directory)
+    used: dict[str, float] = {}
+    for last_use, stem in _shards(directory):
+        used[stem.parent.name] = last_use
+    return [
+        (name, sum(file.stat().st_size for file in _shard_files(directory / name)), last_use)
+        for name, last_use in used.items()
+    ]
 
 
 def clear_cache(directory):

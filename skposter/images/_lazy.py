@@ -153,6 +153,19 @@ class LazyImages:
         """
         return prefetched(lambda indices: np.asarray(self[np.asarray(indices)]), index_lists, depth)
 
+    def keys_of_images(self) -> list[bytes]:
+        """Return 16 bytes for each image that change as `fingerprint` does, without decoding.
+
+        Returns
+        -------
+        keys : list of bytes
+        """
+        settings = f"{pixel_settings(self._decoder.options)} {self._decoder.on_error}".encode()
+        return [
+            hashlib.blake2b(settings + identity(source), digest_size=16).digest()
+            for source in self._sources
+        ]
+
     def fingerprint(self) -> str:
         """Return a digest of what the pixels depend on, without decoding.
 
