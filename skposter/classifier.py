@@ -574,6 +574,7 @@ class MultiLabelImageClassifier(
             dtype_policy=recipe["dtype_policy"],
             fine_tune=recipe["fine_tune"],
             head_epochs=recipe["head_epochs"],
+            logistic_head=getattr(network, "head", None) == "logistic" and not one_epoch,
             start=self.keras_classifier_.network_ if going_on else None,
         )
         learned = {

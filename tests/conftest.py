@@ -96,6 +96,17 @@ def fitted_classifier(tiny_classifier, colour_images, colour_labels):
     return tiny_classifier().fit(colour_images[0], colour_labels)
 
 
+@pytest.fixture(scope="session")
+def mobilenet_weights(tmp_path_factory):
+    """A file of weights of MobileNet 0.25, as Keras writes them, and the network that has them."""
+    from live_weights import mobilenet_of
+
+    model = mobilenet_of(0)
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    model.save_weights(path)
+    return str(path), model
+
+
 @pytest.fixture
 def plt():
     """``matplotlib.pyplot``; its figures are closed in the end."""

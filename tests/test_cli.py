@@ -145,6 +145,25 @@ def test_weights_belong_to_networks_that_have_some(run, train_arguments, tmp_pat
     status, _, err = run(*train_arguments, "-o", tmp_path / "m.joblib", "--weights", "w.h5")
     assert status == 2
     assert "--weights belongs to networks of keras.applications" in err
+    status, _, err = run(*train_arguments[:-4], "-o", tmp_path / "m.joblib", "--head", "logistic")
+    assert status == 2
+    assert "--head logistic is solved at once, so --epochs" in err
+
+
+def test_a_solved_head_from_the_shell(run, posters, mobilenet_weights, tmp_path):
+    model = tmp_path / "model.skposter"
+    status, out, _ = run(
+        *("train", posters / "labels.csv", posters / "Images", "-o", model),
+        *("--size", 32, 32, "--network", "mobilenet", "--weights", mobilenet_weights[0]),
+        *("--head", "logistic", "--validation-fraction", 0.3, "--random-state", 0),
+        *("--set", 'network__builder_params={"alpha": 0.25}'),
+    )
+    assert status == 0
+    assert "18 images set aside" in out
+    classifier = skposter.load(model)[-1]
+    assert classifier.network.head == "logistic"
+    assert classifier.recipe_["fine_tune"] == "none"
+    assert run("predict", model, images_of(posters)[0])[0] == 0
 
 
 def test_predict_table_has_top_labels_and_those_above_their_threshold(run, model_path, posters):

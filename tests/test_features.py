@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from live_weights import mobilenet_of
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -110,29 +111,6 @@ def test_a_file_that_is_overwritten_is_computed_anew(counting, tmp_path):
     blue = pipeline.transform([path])
     assert red.tolist() == [[255, 0, 0]]
     assert blue.tolist() == [[0, 0, 255]]
-
-
-def mobilenet_of(seed):
-    """Return Keras' network with random weights under which signals neither grow nor fade."""
-    rng = np.random.default_rng(seed)
-    model = keras.applications.MobileNet(
-        input_shape=(32, 32, 3), alpha=0.25, include_top=False, weights=None
-    )
-    for layer in model.layers:
-        if "conv" in type(layer).__name__.lower():
-            shape = layer.kernel.shape
-            inputs = np.prod(shape[:2] if "Depthwise" in type(layer).__name__ else shape[:3])
-            layer.kernel.assign(rng.normal(0, np.sqrt(4 / inputs), shape))
-    return model
-
-
-@pytest.fixture(scope="module")
-def mobilenet_weights(tmp_path_factory):
-    """A file of weights, as Keras writes them, and the network that has them."""
-    model = mobilenet_of(0)
-    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
-    model.save_weights(path)
-    return str(path), model
 
 
 @pytest.fixture

@@ -130,6 +130,11 @@ def test_each_network_is_one_of_keras_with_the_preprocessing_of_its_kind():
         assert name in NETWORKS
 
 
+def test_no_network_of_keras_is_missing():
+    of_keras = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert {function for function, _ in BACKBONES.values()} == of_keras
+
+
 # --------------------------------------------------------------------------------------------------
 # Phases
 

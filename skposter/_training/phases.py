@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import partial
 
 from skposter._keras import pool
 from skposter._keras.settings import fixed_settings
 from skposter._keras.tensorflow import keras
 from skposter._training.keras_fit import first_network, train
+from skposter._training.logistic_head import solved_head
 from skposter._training.memory import recall
+from skposter._training.scikeras_bridge import restored
 from skposter._training.subsets import Subset, fingerprint_of_images
 from skposter._training.trained_network import TrainedNetwork
 from skposter.networks import FEATURES
@@ -30,6 +33,7 @@ def train_in_phases(
     dtype_policy,
     fine_tune,
     head_epochs,
+    logistic_head=False,
     start=None,
 ):
     """Train the head of a pre-trained network, then also the layers that `fine_tune` names.
@@ -56,7 +60,8 @@ def train_in_phases(
     """
     network = start
     only_head = fine_tune == "none"
-    if only_head or (fine_tune is not None and start is None and head_epochs):
+    begins_with_head = start is None and (head_epochs or logistic_head)
+    if only_head or (fine_tune is not None and begins_with_head):
         if network is None:
             network = first_network(build, training, recipe, dtype_policy=dtype_policy)
         classifier, interrupted = train_head(
@@ -66,6 +71,7 @@ def train_in_phases(
             recipe if only_head else _head_recipe(recipe, head_epochs),
             options if only_head else replace(options, callbacks=None),
             dtype_policy=dtype_policy,
+            logistic=logistic_head,
         )
         if only_head or interrupted:
             return classifier, interrupted
@@ -75,10 +81,18 @@ def train_in_phases(
     )
 
 
-def train_head(network, training, validation, recipe, options, *, dtype_policy):
+def train_head(network, training, validation, recipe, options, *, dtype_policy, logistic=False):
     """Train what follows the features of `network` on the features of plain images.
 
     Augmentation acts on images, so it has no part in it.
+
+    Parameters
+    ----------
+    network : TrainedNetwork
+    training, validation, recipe, options, dtype_policy
+        As in :func:`skposter._training.keras_fit.train`.
+    logistic : bool, default=False
+        Whether to solve the last dense layer as logistic regression.
 
     Returns
     -------
@@ -97,15 +111,19 @@ def train_head(network, training, validation, recipe, options, *, dtype_policy):
     )
     if network.optimizer == head.optimizer and len(model.trainable_variables) == 2:
         head = replace(head, optimizer_state=network.optimizer_state)
-    classifier, interrupted = train(
-        head.untrained,
-        training,
-        validation,
-        recipe,
-        options,
-        dtype_policy=dtype_policy,
-        start=head,
-    )
+    if logistic:
+        classifier = _solved(head, training, validation, recipe, options.memory)
+        interrupted = False
+    else:
+        classifier, interrupted = train(
+            head.untrained,
+            training,
+            validation,
+            recipe,
+            options,
+            dtype_policy=dtype_policy,
+            start=head,
+        )
     trained = classifier.network_
     _copy(trained.to_keras().layers[1:], model)
     classifier.network_ = replace(
@@ -115,6 +133,30 @@ def train_head(network, training, validation, recipe, options, *, dtype_policy):
     )
     classifier.model = classifier.network_.builder()
     return classifier, interrupted
+
+
+def _solved(head, training, validation, recipe, memory):
+    """Return the classifier of a head whose dense layer is logistic regression, solved."""
+    key = None
+    if memory is not None:
+        subsets = [subset and subset.fingerprint() for subset in (training, validation)]
+        key = ["logistic", head.fingerprint(), *subsets]
+    kernel, bias, losses = recall(
+        memory, "network", key, partial(solved_head, training, validation), description="head"
+    )
+    model = head.to_keras()
+    last = model.layers[-1]
+    last.kernel.assign(kernel)
+    last.bias.assign(bias)
+    classifier = restored(
+        head.config,
+        pool.values_of(pool.network_variables(model)),
+        {name: getattr(recipe, name) for name in ("loss", "optimizer", "epochs")},
+        {name: [value] for name, value in losses.items()},
+        training.y.shape[1],
+    )
+    classifier.network_ = replace(head, variables=classifier.network_.variables)
+    return classifier
 
 
 def _head_recipe(recipe, epochs):

@@ -76,6 +76,12 @@ def add_arguments(parser):
         help="what a network of keras.applications starts from, in place of weights to download",
     )
     training.add_argument(
+        "--head",
+        choices=("logistic",),
+        help="leave a network of keras.applications as it is and solve its last layer as logistic "
+        "regression: minutes on a processor, however large the network",
+    )
+    training.add_argument(
         "--epochs",
         type=positive_int,
         help="at most so many; as many as the network is best trained for if not given",
@@ -178,6 +184,11 @@ def fit_and_save(pipeline, data, split, path):
 
 def check_arguments(args):
     """Refuse what would fail only after the training."""
+    if args.head is not None and (args.epochs or args.learning_rate or args.early_stopping):
+        raise ValueError(
+            "--head logistic is solved at once, so --epochs, --learning-rate and --early-stopping "
+            "have no meaning; leave them out"
+        )
     if args.validation_fraction == 0 and (args.early_stopping or isinstance(args.threshold, str)):
         raise ValueError(
             "--validation-fraction 0 leaves nothing to choose an epoch or a threshold on; leave "
@@ -266,14 +277,18 @@ def network_from(args):
     from skposter.networks import NETWORKS, Pretrained
 
     network = NETWORKS[args.network]()
-    if args.weights is None:
-        return network
-    if not isinstance(network, Pretrained):
+    params = {}
+    if args.weights is not None:
+        params["weights"] = args.weights
+    if args.head is not None:
+        params.update(head=args.head, fine_tune="none")
+    if params and not isinstance(network, Pretrained):
+        option = "--weights" if args.head is None else "--head"
         raise ValueError(
-            f"--weights belongs to networks of keras.applications, and --network {args.network} "
-            "starts from random ones"
+            f"{option} belongs to networks of keras.applications, such as --network mobilenet, and "
+            f"--network {args.network} starts from random weights"
         )
-    return network.set_params(weights=args.weights)
+    return network.set_params(**params)
 
 
 def network(text):
