@@ -149,7 +149,7 @@ MAY_IMPORT = {
         "networks",
         "thresholds",
     },
-    "averaging": {"_labels", "thresholds"},
+    "averaging": {"_labels", "model_selection", "thresholds"},
     "persistence": {
         "_estimators",
         "_files",

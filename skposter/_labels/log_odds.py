@@ -1,11 +1,11 @@
-"""Averages of probabilities."""
+"""Log-odds of probabilities, and their averages."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.special import expit, logit
 
-__all__ = ["mean_of_log_odds"]
+__all__ = ["log_odds", "mean_of_log_odds"]
 
 # Below it, float32 cannot tell 1 - p from 1.
 _SMALLEST = 1e-7
@@ -32,6 +32,10 @@ def mean_of_log_odds(probabilities):
     >>> mean_of_log_odds([np.array([0.5, 0.1]), np.array([0.5, 0.9])])
     array([0.5, 0.5])
     """
-    clipped = (np.clip(p.astype(np.float64), _SMALLEST, 1 - _SMALLEST) for p in probabilities)
-    mean = expit(sum(map(logit, clipped)) / len(probabilities))
+    mean = expit(sum(map(log_odds, probabilities)) / len(probabilities))
     return mean.astype(probabilities[0].dtype)
+
+
+def log_odds(probabilities):
+    """Return log-odds, float64, finite also for probabilities of 0 and 1."""
+    return logit(np.clip(probabilities.astype(np.float64), _SMALLEST, 1 - _SMALLEST))

@@ -47,7 +47,7 @@ def members_of(model):
     members : list of Member
     """
     for step in steps_inwards(model):
-        if type(step).__name__ == "AveragingClassifier":
+        if type(step).__name__ in ("AveragingClassifier", "BlendingClassifier"):
             return [member for each in step.estimators_ for member in members_of(each)]
         steps = getattr(step, "steps", [])
         for i, (_, part) in enumerate(steps):

@@ -113,6 +113,11 @@ def _describe(estimator, arrays, where):
         advice = "Save its best_estimator_."
     else:
         advice = f"It covers {', '.join(_kinds())}. Use joblib.dump, or skops, for this model."
+        if type(estimator).__name__ == "ImageFeatures":
+            advice += (
+                " Logistic regression on the features of a named network is covered as "
+                'MultiLabelImageClassifier(Pretrained(name, fine_tune="none", head="logistic")).'
+            )
     kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     raise ArtifactError(f"{where} is a {kind}, which skposter.save does not cover. {advice}")
 
@@ -126,7 +131,7 @@ def _restore(node, arrays, where):
 
 
 def _kinds():
-    from skposter.averaging import AveragingClassifier
+    from skposter.averaging import AveragingClassifier, BlendingClassifier
     from skposter.classifier import MultiLabelImageClassifier
     from skposter.images import ImageLoader
     from skposter.thresholds import (
@@ -152,6 +157,7 @@ def _kinds():
             lambda *args: _restore_wrapper(TunedThresholdsClassifierCV, *args),
         ),
         "AveragingClassifier": (AveragingClassifier, _describe_average, _restore_average),
+        "BlendingClassifier": (BlendingClassifier, _describe_blend, _restore_blend),
         "Pipeline": (Pipeline, _describe_pipeline, _restore_pipeline),
         "FrozenEstimator": (FrozenEstimator, _describe_frozen, _restore_frozen),
     }
@@ -302,6 +308,66 @@ def _restore_average(node, arrays, where):
         raise ArtifactError(f"{where}: an average of nothing.")
     model.label_names_ = restored_names(names, where)
     model.classes_ = np.tile([0, 1], (len(names), 1))
+    model.estimators_ = [
+        _restore(member, arrays, f"{where}[{i}]") for i, member in enumerate(members)
+    ]
+    for member in model.estimators_:
+        _check_same_labels(member, model, where)
+    return model
+
+
+def _describe_blend(model, arrays, where):
+    known = ("estimators_", "weights_", "validation_indices_", "label_names_", "classes_")
+    check_attributes(model, known, where)
+    node = {
+        "params": describe_params(model, where, leave_out=("estimators",)),
+        "estimators": [
+            [as_json(name, where), _describe(member, arrays, f"{where}.{name}")]
+            for name, member in model.estimators
+        ],
+        "fitted": None,
+    }
+    if "estimators_" in vars(model):
+        arrays[f"{where}.validation_indices"] = model.validation_indices_
+        node["fitted"] = {
+            "estimators": [
+                _describe(member, arrays, f"{where}[{i}]")
+                for i, member in enumerate(model.estimators_)
+            ],
+            "weights": as_json(model.weights_, f"{where}: weights"),
+            "label_names": names_as_json(model.label_names_, where),
+        }
+    return node
+
+
+def _restore_blend(node, arrays, where):
+    from skposter.averaging import BlendingClassifier
+
+    params, estimators, fitted = expect(
+        node, where, params=dict, estimators=list, fitted=(dict, type(None))
+    )
+    pairs = []
+    for pair in estimators:
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ArtifactError(f"{where}: a classifier is not a name and an estimator.")
+        name = as_python(pair[0], where)
+        pairs.append((name, _restore(pair[1], arrays, f"{where}.{name}")))
+    model = restore_params(BlendingClassifier, params, where, estimators=pairs)
+    if fitted is None:
+        return model
+    members, weights, names = expect(fitted, where, estimators=list, weights=list, label_names=list)
+    weights = as_python(weights, f"{where}: weights")
+    if not members or len(members) != len(weights) or len(members) != len(pairs):
+        raise ArtifactError(f"{where}: not one weight for each of its classifiers.")
+    if not all(type(weight) in (int, float) and 0 <= weight < 1e6 for weight in weights):
+        raise ArtifactError(f"{where}: weights cannot be {brief(weights)}.")
+    model.label_names_ = restored_names(names, where)
+    model.classes_ = np.tile([0, 1], (len(names), 1))
+    model.weights_ = np.asarray(weights, dtype=np.float64)
+    indices = arrays.pop(f"{where}.validation_indices", None)
+    if indices is None or indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise ArtifactError(f"{where}: no validation_indices.")
+    model.validation_indices_ = indices
     model.estimators_ = [
         _restore(member, arrays, f"{where}[{i}]") for i, member in enumerate(members)
     ]
