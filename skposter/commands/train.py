@@ -68,7 +68,8 @@ def add_arguments(parser):
         type=network,
         default="small_cnn",
         metavar="NAME",
-        help="small_cnn, tutorial, or one of keras.applications, such as mobilenet",
+        help="small_cnn, tutorial, one of keras.applications, such as mobilenet, or "
+        "keras_hub:PRESET",
     )
     training.add_argument(
         "--weights",
@@ -274,9 +275,9 @@ def print_validation_scores(pipeline, data, split=None):
 
 def network_from(args):
     """Return the network object that the arguments name."""
-    from skposter.networks import NETWORKS, Pretrained
+    from skposter.networks import Pretrained, as_network
 
-    network = NETWORKS[args.network]()
+    network = as_network(args.network)
     params = {}
     if args.weights is not None:
         params["weights"] = args.weights
@@ -296,7 +297,7 @@ def network(text):
     from skposter._estimators.spelling import did_you_mean
     from skposter.networks import NETWORKS
 
-    if text not in NETWORKS:
+    if text not in NETWORKS and not text.startswith("keras_hub:"):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not known.{did_you_mean(text, NETWORKS)} Known: {', '.join(NETWORKS)}"
         )

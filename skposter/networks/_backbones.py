@@ -1,4 +1,4 @@
-"""Networks of keras.applications under a head of our own, with their preprocessing inside."""
+"""Networks that others have trained, under a head of our own, their preprocessing inside."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import warnings
 
 from skposter._estimators.spelling import did_you_mean
+from skposter.networks._keras_hub import PREFIX, hub_backbone
 
 __all__ = ["BACKBONES", "ELSEWHERE", "FEATURES", "backbone"]
 
@@ -62,7 +63,7 @@ def backbone(name, x, *, weights, fine_tune, options):
     Parameters
     ----------
     name : str
-        A key of `BACKBONES`.
+        A key of `BACKBONES`, or ``"keras_hub:PRESET"``.
     x : KerasTensor of shape (n, height, width, channels)
         Pixels in [0, 255], RGB or grey.
     weights : str, path or None
@@ -78,23 +79,46 @@ def backbone(name, x, *, weights, fine_tune, options):
 
     Raises
     ------
-    ValueError, TypeError, FileNotFoundError, OSError
+    ValueError, TypeError, FileNotFoundError, OSError, ImportError
         If an option is unknown, or weights are missing, of another network or not to be had.
     """
     from skposter._keras.tensorflow import keras
 
     layers = keras.layers
-    function, preprocessing = BACKBONES[name]
-    build = getattr(keras.applications, function)
-    _check_options(name, build, options)
     if x.shape[-1] == 1:
         x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
-    network = _with_weights(name, build, (*x.shape[1:3], 3), weights, options)
+    image_shape = (*x.shape[1:3], 3)
+    if name.startswith(PREFIX):
+        network, scale, offset = _of_hub(name, image_shape, weights, options)
+        x = layers.Rescaling(scale, offset=offset, name="rescaling")(x)
+    else:
+        function, preprocessing = BACKBONES[name]
+        build = getattr(keras.applications, function)
+        _check_options(name, build, options)
+        network = _with_weights(name, build, image_shape, weights, options)
+        x = _preprocessed(x, preprocessing)
     if weights is not None:
         _freeze(network, fine_tune)
-    x = _preprocessed(x, preprocessing)
     x = network(x)
+    if len(getattr(x, "shape", ())) == 3:  # tokens of a transformer
+        return layers.GlobalAveragePooling1D(name=FEATURES)(x)
+    if len(getattr(x, "shape", ())) != 4:
+        raise ValueError(
+            f"{name!r} gives {getattr(x, 'shape', type(x).__name__)}, not a feature map of images; "
+            "another preset may."
+        )
     return layers.GlobalAveragePooling2D(name=FEATURES)(x)
+
+
+def _of_hub(name, image_shape, weights, options):
+    if weights not in (None, "imagenet", ELSEWHERE):
+        raise ValueError(
+            f"weights={weights!r}: {name!r} brings its own. Leave it at 'imagenet', which is "
+            "those, or pass None for random ones; a folder with a preset is the name."
+        )
+    return hub_backbone(
+        name, image_shape, with_weights=weights == "imagenet", options=options
+    )
 
 
 def _check_options(name, build, options):

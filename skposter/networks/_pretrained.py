@@ -1,7 +1,8 @@
-"""Pretrained: a network of keras.applications that starts from weights learned on other images."""
+"""Pretrained: a network of others that starts from weights learned on other images."""
 
 from __future__ import annotations
 
+import re
 from numbers import Integral, Real
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skposter._estimators.spelling import did_you_mean
 from skposter.networks._backbones import BACKBONES, ELSEWHERE, backbone
+from skposter.networks._keras_hub import PREFIX
 from skposter.networks._network import Network
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ HEAD_EPOCHS = 4
 
 
 class Pretrained(Network):
-    """A network of keras.applications that starts from weights learned on other images.
+    """A network of keras.applications or KerasHub with weights learned on other images.
 
     Its layers average into features, on which a head of dropout and one sigmoid per label stands.
     The head is trained alone first, on features that are computed once, then the layers that
@@ -33,8 +35,10 @@ class Pretrained(Network):
     ----------
     name : str
         Which; ``sorted(skposter.networks.BACKBONES)`` has the names, such as ``"mobilenet"``.
+        ``"keras_hub:PRESET"`` is one of KerasHub's, by the name of a preset such as
+        ``"resnet_18_imagenet"`` or the path of a folder with one; it needs the extra ``keras_hub``.
     weights : str, path or None, default="imagenet"
-        ``"imagenet"`` for weights that Keras downloads, a file of them without the top, or None for
+        ``"imagenet"`` for weights that Keras downloads, or KerasHub's own, a file of them without the top, or None for
         random ones, with which it is trained as networks from scratch are.
     fine_tune : {"all", "last", "none"}, default="all"
         Layers that training changes: all, those at the last resolution, or only the head.
@@ -52,7 +56,7 @@ class Pretrained(Network):
     dropout : float, default=0.4
         Share of the head's inputs that is dropped in training, in [0, 1).
     builder_params : dict, default=None
-        Options of the function in keras.applications, such as ``{"alpha": 0.25}`` of
+        Options of the function in keras.applications, or of KerasHub's backbone, such as ``{"alpha": 0.25}`` of
         ``"mobilenet"``.
 
     Examples
@@ -138,13 +142,13 @@ class Pretrained(Network):
             options=self.builder_params or {},
         )
         x = head(x, meta, Seeds(meta["seed"]), self.dropout)
-        return keras.Model(images, x, name=self.name)
+        return keras.Model(images, x, name=re.sub(r"\W+", "_", self.name))
 
     def _check(self):
-        if self.name not in BACKBONES:
+        if self.name not in BACKBONES and not self.name.startswith(PREFIX):
             raise ValueError(
                 f"Pretrained({self.name!r}) is not known.{did_you_mean(self.name, BACKBONES)} "
-                f"Expected one of {sorted(BACKBONES)}."
+                f"Expected one of {sorted(BACKBONES)}, or {PREFIX!r} and the name of a preset."
             )
         if self.weights is None and self.fine_tune != "all":
             raise ValueError(

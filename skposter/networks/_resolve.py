@@ -10,6 +10,7 @@ import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
 from skposter.networks._backbones import BACKBONES
+from skposter.networks._keras_hub import PREFIX
 from skposter.networks._network import CallableNetwork, Network
 from skposter.networks._pretrained import Pretrained
 from skposter.networks._small_cnn import SmallCNN
@@ -49,10 +50,12 @@ def as_network(network: Any) -> Any:
         If it is none of these.
     """
     if isinstance(network, str):
+        if network.startswith(PREFIX):
+            return Pretrained(network)
         if network not in NETWORKS:
             raise ValueError(
                 f"network={network!r} is not known.{did_you_mean(network, NETWORKS)} Expected one "
-                f"of {sorted(NETWORKS)}, an object of skposter.networks, a KerasClassifier of "
+                f"of {sorted(NETWORKS)}, 'keras_hub:PRESET', an object of skposter.networks, a KerasClassifier of "
                 "SciKeras or a callable (meta) -> keras.Model."
             )
         return NETWORKS[network]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skposter._files.json_values import as_python, expect
 from skposter.exceptions import ArtifactError
-from skposter.networks import NETWORKS, Pretrained, SmallCNN, TutorialCNN
+from skposter.networks import BACKBONES, NETWORKS, Pretrained, SmallCNN, TutorialCNN
 from skposter.persistence._params import describe_params, restore_params
 
 __all__ = ["describe_network", "describe_recipe", "restore_network", "restore_recipe"]
@@ -34,6 +34,12 @@ def describe_network(network, where):
     ArtifactError
         If it is code of the user's.
     """
+    own = network if isinstance(network, str) else getattr(network, "name", "")
+    if str(own).startswith("keras_hub:"):
+        raise ArtifactError(
+            f"{where}: network {own!r} has layers of KerasHub, whose code and presets the file "
+            "does not hold. Use joblib.dump."
+        )
     if isinstance(network, str):
         return network
     for name, kind in _KINDS.items():
@@ -55,6 +61,9 @@ def restore_network(node, where):
     kind, params = expect(node, f"{where}: network", kind=str, params=dict)
     if kind not in _KINDS:
         raise ArtifactError(f"{where}: network {kind[:100]!r} is none of {sorted(_KINDS)}.")
+    if kind == "Pretrained" and params.get("name") not in BACKBONES:
+        # A preset of KerasHub would be read from where the file says, or downloaded.
+        raise ArtifactError(f"{where}: network {str(params.get('name'))[:100]!r} is not known.")
     return restore_params(_KINDS[kind], params, f"{where}: network")
 
 
