@@ -15,6 +15,8 @@ from collections import OrderedDict
 
 import numpy as np
 
+from skposter.networks import FEATURES, Pretrained
+
 __all__ = ["EfficientNetLite0", "read_state_dict"]
 
 # repeats, kernel, stride, expansion, channels
@@ -30,39 +32,37 @@ _BLOCKS = (
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-class EfficientNetLite0:
-    """A network object as ``network=`` takes it, with the layers up to the features frozen.
+class EfficientNetLite0(Pretrained):
+    """``EfficientNetLite0("efficientnet_lite0", weights=FILE)``, with `Pretrained`'s parameters.
 
-    Parameters
-    ----------
-    path : str
-        The file of weights.
+    Batch normalisation keeps what it has learned on ImageNet: when it learned too, six epochs gave
+    .2086 where this gave .2023 after three (one seed each, val.csv).
     """
 
-    recipe: dict = {}
+    @property
+    def recipe(self):
+        """How it is trained: briefly, as it learns 5,000 posters by heart in a few epochs."""
+        return {"learning_rate": 3e-4, "epochs": 3, "tta": "flip"}
 
-    def __init__(self, path):
-        self.path = path
-
-    def build(self, meta):
-        """Return the network, uncompiled."""
+    def _build(self, meta):
         import keras
 
-        images = keras.Input(meta["input_shape"], dtype="uint8", name="images")
+        from skposter.networks._parts import Seeds, head, inputs
+
+        images, x = inputs(meta)
         x = keras.layers.Rescaling(
             [1 / (255 * s) for s in (0.229, 0.224, 0.225)],
             offset=[-m / s for m, s in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))],
             name="rescaling",
-        )(images)
-        x = _layers(x)
-        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        outputs = keras.layers.Dense(
-            meta["n_labels"], activation="sigmoid", dtype="float32", name="probabilities"
         )(x)
-        model = keras.Model(images, outputs, name="efficientnet_lite0")
-        _assign(model, read_state_dict(self.path))
+        x = _layers(x)
+        x = keras.layers.GlobalAveragePooling2D(name=FEATURES)(x)
+        outputs = head(x, meta, Seeds(meta["seed"]), self.dropout)
+        model = keras.Model(images, outputs, name=self.name)
+        _assign(model, read_state_dict(self.weights))
         for layer in model.layers[:-1]:
-            layer.trainable = False
+            normalises = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = self.fine_tune == "all" and not normalises
         return model
 
 

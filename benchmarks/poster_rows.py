@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _efficientnet_lite import EfficientNetLite0
 
 from skposter import ImageLoader, MultiLabelImageClassifier
 from skposter.datasets import load_image_csv
@@ -135,12 +136,33 @@ ROWS = {
             "mobilenet", weights=options.weights, builder_params={"alpha": 0.25}
         ),
     ),
+    "EfficientNet-Lite0, its head alone": network_row(
+        LARGE,
+        lambda options: EfficientNetLite0(
+            "efficientnet_lite0",
+            weights=options.lite_weights,
+            fine_tune="none",
+            head="logistic",
+        ),
+    ),
+    "EfficientNet-Lite0": network_row(
+        LARGE,
+        lambda options: EfficientNetLite0(
+            "efficientnet_lite0", weights=options.lite_weights, head="logistic"
+        ),
+    ),
+}
+# Which file of weights a row cannot do without.
+NEEDS = {
+    "MobileNet 0.25": "weights",
+    "EfficientNet-Lite0, its head alone": "lite_weights",
+    "EfficientNet-Lite0": "lite_weights",
 }
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("train", "val", "test", "images", "weights"):
+    for name in ("train", "val", "test", "images", "weights", "lite-weights"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--row", choices=ROWS)
     parser.add_argument("--seed", type=int)

