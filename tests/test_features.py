@@ -1,28 +1,33 @@
 """ImageFeatures: what a network sees, once an image, in front of any estimator."""
 
+import joblib
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from live_weights import mobilenet_of
 from PIL import Image
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import skposter
 from skposter import (
     ImageFeatures,
     ImageLoader,
     MultiLabelImageClassifier,
     TunedThresholdsClassifierCV,
 )
-from skposter.exceptions import LabelWarning
+from skposter.exceptions import ArtifactError, LabelWarning
 from skposter.memory import clear_memory, list_memory
+from skposter.model_selection import MultiLabelStratifiedKFold
 from skposter.networks import Pretrained, SmallCNN
 
 
@@ -162,7 +167,10 @@ def test_a_clone_keeps_what_was_trained(fitted_classifier, colour_images, counti
         transformer = ImageFeatures(network)
         copied = clone(transformer)
         assert (copied.transform(images) == transformer.transform(images)).all()
-    assert clone(ImageFeatures(counting)).network is counting
+    cloned = clone(ImageFeatures(counting, batch_size=7).set_output(transform="pandas"))
+    assert cloned.network is counting
+    assert cloned.batch_size == 7
+    assert isinstance(cloned.fit_transform(images), pd.DataFrame)
     assert clone(ImageFeatures(mobilenet)).network is not mobilenet
 
 
@@ -353,3 +361,79 @@ def test_a_network_that_pools_otherwise_keeps_to_it():
     assert ImageFeatures(classifier).transform(images).shape == (4, 64)
     with pytest.raises(ValueError, match="comes from Dense, not from a feature map"):
         ImageFeatures(classifier, pooling="max").transform(images)
+
+
+def table_of(paths, y, seed=0):
+    """Paths beside columns of which one tells the first label in part."""
+    rng = np.random.default_rng(seed)
+    country = np.where(rng.random(len(y)) < 0.8, y["red"], 1 - y["red"])
+    return pd.DataFrame(
+        {
+            "path": paths,
+            "year": 2000 + rng.integers(0, 20, len(y)),
+            "country": np.where(country == 1, "France", "Italy"),
+        },
+        index=np.arange(100, 100 + len(y)),
+    )
+
+
+def images_and_table(network):
+    return ColumnTransformer(
+        [
+            ("image", make_pipeline(ImageLoader(size=(16, 16)), ImageFeatures(network)), "path"),
+            ("year", StandardScaler(), ["year"]),
+            ("country", OneHotEncoder(sparse_output=False), ["country"]),
+        ]
+    )
+
+
+def test_images_and_a_table_in_one_pipeline(counting, paths_and_labels, tmp_path):
+    paths, y = paths_and_labels
+    y = y.set_axis(np.arange(100, 100 + len(y)))
+    table = table_of(paths, y)
+    pipeline = make_pipeline(images_and_table(counting), linear_head())
+    search = GridSearchCV(
+        TunedThresholdsClassifierCV(pipeline, cv=2),
+        {"estimator__columntransformer__image__imageloader__size": [(16, 16), (8, 8)]},
+        cv=MultiLabelStratifiedKFold(2),
+        scoring="f1_macro",
+    ).fit(table, y)
+    assert counting.n_images == 1 + len(paths) + 1 + len(paths)
+    assert search.best_score_ > 0.9
+    joblib.dump(
+        clone(search.best_estimator_)
+        .set_params(estimator__columntransformer__image="drop")
+        .fit(table, y),
+        tmp_path / "table.joblib",
+    )
+    assert joblib.load(tmp_path / "table.joblib").predict(table).shape == y.shape
+    with pytest.raises(ArtifactError, match=r"ColumnTransformer, which skposter.save does not"):
+        skposter.save(search.best_estimator_, tmp_path / "model.skposter")
+
+
+@pytest.mark.parametrize("column", ["path", ["path"]])
+def test_columns_of_paths_and_names_of_features(counting, paths_and_labels, column):
+    paths, y = paths_and_labels
+    columns = images_and_table(counting).set_output(transform="pandas")
+    columns.transformers[0] = (*columns.transformers[0][:2], column)
+    found = columns.fit_transform(table_of(paths, y).reset_index(drop=True))
+    assert found.columns.tolist() == [
+        "image__imagefeatures0",
+        "image__imagefeatures1",
+        "image__imagefeatures2",
+        "year__year",
+        "country__country_France",
+        "country__country_Italy",
+    ]
+    assert columns.get_feature_names_out().tolist() == found.columns.tolist()
+
+
+def test_pandas_everywhere_changes_nothing(counting, paths_and_labels):
+    paths, y = paths_and_labels
+    table = table_of(paths, y).reset_index(drop=True)
+    expected = images_and_table(counting).fit_transform(table)
+    with sklearn.config_context(transform_output="pandas"):
+        found = images_and_table(counting).fit_transform(table)
+        images = ImageLoader(size=(16, 16)).fit_transform(paths[:2])
+    assert images.shape == (2, 16, 16, 3)
+    np.testing.assert_allclose(found.to_numpy(), expected)

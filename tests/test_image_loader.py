@@ -225,7 +225,9 @@ def test_global_output_settings_do_no_harm(loader, paths, lazy):
             make_pipeline(clone(loader), "passthrough").fit_transform(paths),
         ):
             assert isinstance(images, LazyImages if lazy else np.ndarray)
-    assert not hasattr(loader, "get_feature_names_out")
+    assert loader.set_output(transform="pandas") is loader
+    assert isinstance(loader.transform(paths), LazyImages if lazy else np.ndarray)
+    assert loader.get_feature_names_out().tolist() == ["image"]
 
 
 def test_an_array_that_does_not_fit_is_refused_before_the_first_decode(monkeypatch):

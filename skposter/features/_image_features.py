@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -253,10 +253,13 @@ class ImageFeatures(
         return self.n_features_out_
 
     def __sklearn_clone__(self):
-        params = self.get_params(deep=False)
-        network = params.pop("network")
-        copies = {name: clone(value, safe=False) for name, value in params.items()}
-        return type(self)(network if _is_trained(network) else clone(network, safe=False), **copies)
+        if not _is_trained(self.network):
+            return super().__sklearn_clone__()
+        without = copy.copy(self)
+        without.network = "mobilenet"
+        cloned = BaseEstimator.__sklearn_clone__(without)
+        cloned.network = self.network
+        return cloned
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

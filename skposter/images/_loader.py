@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageLoader"]
 
 
-class ImageLoader(TransformerMixin, BaseEstimator):
+class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Load images, whatever they are, as one uint8 array.
 
     Stateless: `fit` only validates, `transform` may be called at once. The result does not depend
@@ -264,6 +264,39 @@ class ImageLoader(TransformerMixin, BaseEstimator):
         table = pd.DataFrame(problems, columns=["row", "path", "kind", "detail"], dtype=object)
         # A column of text takes no names of files that are not text.
         return table.astype({"row": int, "kind": str, "detail": str})
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return one name: what comes out are images, not columns.
+
+        It is there so that a pipeline can ask the steps behind it for their names.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of shape (1,), dtype=object
+            ``["image"]``.
+        """
+        import numpy as np
+
+        return np.array(["image"], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Do nothing, as images are no table; a pipeline passes it to all of its steps.
+
+        Parameters
+        ----------
+        transform : str or None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageLoader
+        """
+        return self
 
     def cache_size(self) -> int:
         """Return the bytes that all pixel caches in `cache_dir` take."""

@@ -116,9 +116,7 @@ def _of_hub(name, image_shape, weights, options):
             f"weights={weights!r}: {name!r} brings its own. Leave it at 'imagenet', which is "
             "those, or pass None for random ones; a folder with a preset is the name."
         )
-    return hub_backbone(
-        name, image_shape, with_weights=weights == "imagenet", options=options
-    )
+    return hub_backbone(name, image_shape, with_weights=weights == "imagenet", options=options)
 
 
 def _check_options(name, build, options):

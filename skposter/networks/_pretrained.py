@@ -38,8 +38,9 @@ class Pretrained(Network):
         ``"keras_hub:PRESET"`` is one of KerasHub's, by the name of a preset such as
         ``"resnet_18_imagenet"`` or the path of a folder with one; it needs the extra ``keras_hub``.
     weights : str, path or None, default="imagenet"
-        ``"imagenet"`` for weights that Keras downloads, or KerasHub's own, a file of them without the top, or None for
-        random ones, with which it is trained as networks from scratch are.
+        ``"imagenet"`` for weights that Keras downloads, or those of the preset; a file of them
+        without the top; or None for random ones, with which it is trained as networks from scratch
+        are.
     fine_tune : {"all", "last", "none"}, default="all"
         Layers that training changes: all, those at the last resolution, or only the head.
     head : {"trained", "logistic"}, default="trained"
@@ -56,8 +57,8 @@ class Pretrained(Network):
     dropout : float, default=0.4
         Share of the head's inputs that is dropped in training, in [0, 1).
     builder_params : dict, default=None
-        Options of the function in keras.applications, or of KerasHub's backbone, such as ``{"alpha": 0.25}`` of
-        ``"mobilenet"``.
+        Options of the function in keras.applications, or of KerasHub's backbone, such as
+        ``{"alpha": 0.25}`` of ``"mobilenet"``.
 
     Examples
     --------

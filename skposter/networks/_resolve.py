@@ -55,8 +55,8 @@ def as_network(network: Any) -> Any:
         if network not in NETWORKS:
             raise ValueError(
                 f"network={network!r} is not known.{did_you_mean(network, NETWORKS)} Expected one "
-                f"of {sorted(NETWORKS)}, 'keras_hub:PRESET', an object of skposter.networks, a KerasClassifier of "
-                "SciKeras or a callable (meta) -> keras.Model."
+                f"of {sorted(NETWORKS)}, 'keras_hub:PRESET', an object of skposter.networks, a "
+                "KerasClassifier of SciKeras or a callable (meta) -> keras.Model."
             )
         return NETWORKS[network]()
     if isinstance(network, type) and hasattr(network, "build"):

@@ -88,14 +88,14 @@ def save(
     """
     from skposter.persistence._card import model_card
 
-    decided = _decisions(model)
     arrays: dict[str, np.ndarray] = {}
+    described = describe(model, arrays)  # first, as it says best what is not covered
     manifest = {
         "libraries": library_versions(),
-        **decided,
+        **_decisions(model),
         "scores": as_json(scores or {}, "scores"),
         "description": as_json(description, "description"),
-        "model": describe(model, arrays),
+        "model": described,
     }
     probe = _probe(model)
     expected = model.predict_proba(probe)
