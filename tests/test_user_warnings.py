@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 
-# Each line that should warn says so in comments, one for each time.
+# Each line that should warn says in a comment as what, once for each time.
 BEGINNING = """\
 import sys
 import warnings
@@ -38,6 +38,7 @@ rare = y.assign(green=0)
 rare.iloc[0, 1] = 1
 """
 
+
 def warned(tmp_path, script):
     """Run a script; return what warned where, and where it says that something should."""
     file = tmp_path / "program.py"
@@ -51,7 +52,7 @@ def warned(tmp_path, script):
     expected = [
         (i, name)
         for i, line in enumerate(lines, 1)
-        for name in re.findall(r"# warns: (\w+)", line)
+        for name in re.findall(r"\w+", line.partition("# warns: ")[2])
     ]
     assert all(name == str(file) for name, *_ in found), done.stdout
     return [(int(line), category) for _, line, category, _ in found], expected, done.stdout
@@ -75,7 +76,7 @@ def test_those_of_images_labels_splits_and_scores(tmp_path):
         pipeline = make_pipeline(blank, FunctionTransformer())
         for threads in (1, 2):
             pipeline.set_params(imageloader__n_jobs=threads)
-            pipeline.transform(paths)  # warns: ImageLoadWarning # warns: ImageLoadWarning
+            pipeline.transform(paths)  # warns: ImageLoadWarning, ImageLoadWarning
         lazy = blank.set_params(lazy=True).transform(paths)  # decodes nothing yet
         np.asarray(lazy)  # warns: ImageLoadWarning
         np.asarray(lazy)
@@ -122,10 +123,10 @@ def test_those_of_trainings(tmp_path):
         blank = ImageLoader(size=(16, 16), on_error="blank", lazy=True)
         lazy = blank.transform(paths)
         fitted = model()
-        fitted.fit(lazy, y)  # warns: ImageLoadWarning # warns: ImageLoadWarning
+        fitted.fit(lazy, y)  # warns: ImageLoadWarning, ImageLoadWarning
         fitted.predict(lazy)
         anew = blank.transform(paths)
-        fitted.predict(anew)  # warns: ImageLoadWarning
+        fitted.predict(anew)  # warns: ImageLoadWarning, ImageLoadWarning
         pixels = np.zeros((24, 16, 16, 3), dtype=np.uint8)
         model().fit(pixels, rare)  # warns: LabelWarning
         model().fit(pixels, unknown)  # warns: UnknownLabelWarning
@@ -133,10 +134,10 @@ def test_those_of_trainings(tmp_path):
         model(callbacks=[schedule]).fit(pixels, y)  # warns: UserWarning
         model(memory="store", random_state=None).fit(pixels, y)  # warns: UserWarning
         open("a file", "w").close()
-        model(memory="a file").fit(pixels, y)  # warns: UserWarning
+        model(memory="a file").fit(pixels, y)  # warns: UserWarning, UserWarning
         searched = make_pipeline(ImageLoader(size=(16, 16)), model())
         good = [path for path in paths if path[0] != "n"]
-        cross_val_predict(searched, good, rare[2:], cv=2)  # warns: LabelWarning # warns: LabelWarning
+        cross_val_predict(searched, good, rare[2:], cv=2)  # warns: LabelWarning, LabelWarning
         """,
     )
     assert sorted(found) == sorted(expected), output

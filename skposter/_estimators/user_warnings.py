@@ -53,7 +53,7 @@ def warn_user(message, category=UserWarning):
     own = sys._getframe(1)
     frame = _users(own)
     if frame is None:
-        frame = _users(sys._current_frames().get(threading.main_thread().ident)) or own
+        frame = _users(sys._current_frames().get(threading.main_thread().ident or 0)) or own
     # As warnings.warn does, which counts frames of its own thread only.
     names = frame.f_globals
     warnings.warn_explicit(
@@ -63,7 +63,6 @@ def warn_user(message, category=UserWarning):
         frame.f_lineno,
         names.get("__name__") or "<string>",
         names.setdefault("__warningregistry__", {}),
-        names,
     )
 
 
