@@ -90,6 +90,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skposter"
 html_static_path = ["_static"]
 html_css_files = ["skposter.css"]
+html_js_files = ["fit.js"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False

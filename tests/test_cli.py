@@ -360,11 +360,19 @@ def test_traceback_is_there_on_request(tmp_path):
         ([], "skposter: the following arguments are required: COMMAND; see skposter --help"),
         (["paint"], "invalid choice: 'paint'"),
         (["train", "a.csv", "b"], "required: -o/--output; see skposter train --help"),
-        (["train", "a.csv", "b", "-o", "c", "--epochs", "0"], "0 is not a positive number"),
+        (
+            ["train", "a.csv", "b", "-o", "c", "--epochs", "0"],
+            "'0' is no positive whole number",
+        ),
+        (
+            ["train", "a.csv", "b", "-o", "c", "--epochs", "x"],
+            "'x' is no positive whole number",
+        ),
         (["train", "a.csv", "b", "-o", "c", "--network", "mobilnet"], "mean 'mobilenet'"),
         (["train", "a.csv", "b", "-o", "c", "--threshold", "f1_marco"], "mean 'f1_macro'"),
         (["train", "a.csv", "b", "-o", "c", "--set", "dropout"], "'dropout' is not NAME=VALUE"),
         (["predict", "a.joblib"], "required: IMAGE"),
+        (["card", "m.joblib", "--csv", "x"], "arguments: --csv x; see skposter card --help"),
     ],
 )
 def test_wrong_arguments_are_exit_status_2(arguments, message, run):

@@ -61,6 +61,26 @@ def test_panels_divide_the_axes_that_are_given(plt, predictions, display_class):
     assert not figure.legends
 
 
+@pytest.mark.parametrize("layout", [None, "constrained"])
+@pytest.mark.parametrize("display_class", PANELS)
+def test_panels_divide_axes_that_lie_in_no_grid(plt, predictions, display_class, layout):
+    y, y_score = predictions
+    figure = plt.figure(layout=layout)
+    figure.add_subplot(1, 2, 1)  # which the layout moves
+    ax = figure.add_axes((0.5, 0.1, 0.4, 0.8))
+    display = display_class.from_predictions(y, y_score, ax=ax, columns=3)
+    figure.canvas.draw()
+    assert (display.ax_, display.figure_) == (ax, figure)
+    places = np.array([axes.get_position().extents for axes in display.axes_])
+    np.testing.assert_allclose(places[:, :2].min(axis=0), (0.5, 0.1))
+    np.testing.assert_allclose(places[:, 2:].max(axis=0), (0.9, 0.9))
+    assert (places[:2, 2] < places[1:3, 0]).all()  # side by side
+    assert places[0, 1] > places[3, 3]  # and the fourth below the first
+    n = len(places)
+    assert [bool(axes.get_xlabel()) for axes in display.axes_] == (n - 3) * [False] + 3 * [True]
+    assert [bool(axes.get_ylabel()) for axes in display.axes_] == [i % 3 == 0 for i in range(n)]
+
+
 @pytest.mark.parametrize("display_class", PANELS)
 def test_unknown_labels_are_left_out_and_counted(plt, predictions, display_class):
     y, y_score = predictions

@@ -129,10 +129,16 @@ def test_cooccurrence_counts_images_of_which_both_labels_are_known(plt):
     assert display.ax_.images[0].get_array()[0, 1] == 50
 
 
-def test_two_matrices_divide_the_axes_that_are_given(plt):
-    _, ax = plt.subplots()
+@pytest.mark.parametrize("in_a_grid", [True, False])
+def test_two_matrices_divide_the_axes_that_are_given(plt, in_a_grid):
+    figure = plt.figure()
+    ax = figure.add_subplot() if in_a_grid else figure.add_axes((0.1, 0.1, 0.8, 0.8))
     display = LabelCooccurrenceDisplay.from_predictions(indicator("a"), indicator("b"), ax=ax)
+    figure.canvas.draw()
     assert display.ax_ is ax
+    first, second = (axes.get_position() for axes in display.axes_)
+    outer = ax.get_position()
+    assert outer.x0 - 1e-9 <= first.x0 < first.x1 < second.x0 < second.x1 <= outer.x1 + 1e-9
     assert [axes.get_title(loc="left") for axes in display.axes_] == [
         "labels of the images",
         "predicted labels",

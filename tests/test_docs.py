@@ -19,6 +19,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS_RUN = {"README", "command", "looking", "tutorial"}
 # What the page's own words promise: a table of scores, and the least skill in it.
 REACHED = {"README": ("scores", 0.3), "tutorial": ("reached", 0.3)}
+# Guide pages whose outputs, beside their code, are compared with what the code prints.
+OUTPUTS_HELD = ("metrics", "splits", "thresholds")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.skipif(
@@ -34,6 +36,26 @@ def blocks(page, language):
         for match in FENCE.finditer(text)
         if match[1] == language
     ]
+
+
+def outputs(page):
+    """Return the output that stands directly behind a block, by the block's first line."""
+    text = page.read_text(encoding="utf-8")
+    found, code = {}, None
+    for match in FENCE.finditer(text):
+        if match[1] == "text" and code and not text[code.end() : match.start()].strip():
+            found[text[: code.start()].count("\n") + 2] = match[2]
+        code = match if match[1] == "python" else None
+    return found
+
+
+def check_output(printed, shown, where):
+    """Compare words exactly, and numbers nearly: they change with versions of libraries."""
+    number = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
+    assert number.sub("0", printed).split() == number.sub("0", shown).split(), where
+    assert [float(found) for found in number.findall(printed)] == pytest.approx(
+        [float(found) for found in number.findall(shown)], abs=0.05, rel=0.2
+    ), where
 
 
 def steps(page):
@@ -62,13 +84,19 @@ def run_command(command, page):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if steps(page)], ids=lambda page: page.stem
 )
-def test_what_a_page_lets_its_reader_run_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+def test_what_a_page_lets_its_reader_run_runs_from_top_to_bottom(
+    page, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
+    shown = outputs(page) if page.stem in OUTPUTS_HELD else {}
     for line, language, code in steps(page):
         if language == "python":
             # The empty lines make a traceback show the line of the page.
             exec(compile("\n" * (line - 1) + code, str(page), "exec"), names)
+            printed = capsys.readouterr().out
+            if line in shown:
+                check_output(printed, shown[line], f"{page.name}, line {line}: {printed}")
         else:
             for command in code.replace("\\\n", "").replace(" && ", "\n").splitlines():
                 run_command(command, page)

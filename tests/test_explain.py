@@ -268,6 +268,13 @@ def test_paths_go_in_and_maps_over_the_files_come_out(tmp_path, tiny_classifier,
     display = ExplanationDisplay.from_estimator(pipeline, paths, ["red", "blue"], n_images=2)
     assert display.axes_.shape == (2, 3)
     assert display.axes_[0, 1].get_title().startswith("red ")
+    ax = display.figure_.add_axes((0.25, 0.5, 0.5, 0.5))  # in no grid
+    divided = ExplanationDisplay([found, found]).plot(ax)
+    assert divided.axes_.shape == (2, 2)
+    assert divided.figure_ is display.figure_
+    display.figure_.canvas.draw()
+    assert divided.axes_[0, 0].get_position().x1 < divided.axes_[0, 1].get_position().x0
+    assert divided.axes_[1, 0].get_position().y1 < divided.axes_[0, 0].get_position().y0
 
 
 # --- geometry -------------------------------------------------------------------------------------

@@ -436,4 +436,8 @@ def test_the_card_names_its_file(tmp_path, fitted_classifier):
     (line,) = [line for line in card.splitlines() if "skposter.load(" in line]
     namespace = {"load": lambda path: path}
     assert eval(line.partition("skposter.")[2], namespace) == name
+    again = tmp_path / "renamed \\1.skposter"
+    (tmp_path / name).rename(again)
+    (line,) = [line for line in read_card(again).splitlines() if "skposter.load(" in line]
+    assert eval(line.partition("skposter.")[2], namespace) == again.name
     assert 'joblib.load("m.joblib")' in model_card(fitted_classifier, file_name="m.joblib")

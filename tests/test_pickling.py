@@ -1,6 +1,7 @@
 """What is saved with joblib and pickle, and where it can be loaded."""
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
@@ -332,3 +333,52 @@ def test_parameters_that_came_later_are_told(tiny_classifier):
         ArtifactError, match="by another skposter, in which it had no parameter 'tta'"
     ):
         copy.copy(Older())
+
+
+def test_skops_keeps_a_pipeline_and_names_what_is_to_be_trusted(
+    tmp_path, tiny_classifier, colour_images, run_python
+):
+    sio = pytest.importorskip("skops.io")
+    X, y = colour_images
+    classifier = tiny_classifier(
+        epochs=1,
+        loss=keras.losses.BinaryFocalCrossentropy(gamma=1.5),
+        optimizer=keras.optimizers.SGD(momentum=0.9),
+    )
+    model = make_pipeline(ImageLoader(size=(16, 16)), classifier).fit(X, y)
+    sio.dump(model, tmp_path / "model.skops")
+    types = sio.get_untrusted_types(file=tmp_path / "model.skops")
+    assert all(name.startswith("skposter.") for name in types)
+    np.save(tmp_path / "X.npy", X[:5])
+    done = run_python(
+        """
+        import sys
+        import numpy as np
+        import skops.io as sio
+
+        path, *types = sys.argv[1:]
+        model = sio.load(path, trusted=types)
+        print(model.predict_proba(np.load("X.npy")).tolist())
+        print(model[-1].loss.gamma, float(model[-1].optimizer.momentum))
+        model.fit(np.load("X.npy"), [[0, 1, 0], [1, 0, 1]] * 2 + [[0, 1, 1]])
+        """,
+        tmp_path / "model.skops",
+        *types,
+    )
+    scores, settings = done.stdout.splitlines()
+    np.testing.assert_array_equal(json.loads(scores), model.predict_proba(X[:5]).tolist())
+    assert settings == "1.5 0.9"
+
+
+def test_skops_asks_about_functions_by_name_and_takes_none_without(tiny_classifier):
+    sio = pytest.importorskip("skops.io")
+    classifier = tiny_classifier(network=partial(SmallCNN, (4,)), callbacks=[{"to": [np.mean]}])
+    data = sio.dumps(classifier)
+    types = sio.get_untrusted_types(data=data)
+    assert {"numpy.mean", "skposter.networks._small_cnn.SmallCNN"} <= set(types)
+    again = sio.loads(data, trusted=types)
+    assert again.network.func is SmallCNN
+    assert again.network.args == ((4,),)
+    assert again.callbacks == [{"to": [np.mean]}]
+    with pytest.raises(Exception, match="in no module that could be imported"):
+        sio.dumps(tiny_classifier(network=lambda meta: None))

@@ -21,7 +21,7 @@ import cloudpickle
 from skposter._estimators.versions import library_versions, warn_about_versions
 from skposter.exceptions import ArtifactError
 
-__all__ = ["MissingObject", "PickledByName", "VersionedPickleMixin", "portable"]
+__all__ = ["MissingObject", "PickledByName", "VersionedPickleMixin", "original", "portable"]
 
 
 class VersionedPickleMixin:
@@ -103,6 +103,36 @@ class PickledByName:
             return _estimator, (type(value), portable(params, owner))
         return self._by_value(f"{type(value).__module__}.{type(value).__qualname__}")
 
+    # The state is for skops, which takes no __reduce__: it writes functions and classes by name,
+    # and asks who reads whether to trust them.
+
+    def __getstate__(self):
+        value, owner = self.value, self.owner
+        if _is_code(value) and _find(value.__module__, value.__qualname__) is not value:
+            raise pickle.PicklingError(
+                f"{owner} cannot be saved without code: {value.__qualname__} is in no module that "
+                "could be imported. joblib.dump writes the code with the model."
+            )
+        if _is_keras_object(value):
+            description, classes = _described(value, owner)
+            return {"keras": description, "classes": classes}
+        if isinstance(value, partial):
+            parts = (value.func, value.args, value.keywords)
+            return {"partial": [portable(part, owner) for part in parts]}
+        if type(value) in (list, tuple, set, dict):
+            function, arguments = self.__reduce__()
+            return {"value": function(*arguments)}
+        return {"value": value}
+
+    def __setstate__(self, state):
+        self.owner = None
+        if "keras" in state:
+            self.value = _keras_object(state["keras"], _unwrapped(state["classes"]))
+        elif "partial" in state:
+            self.value = _partial(*_unwrapped(state["partial"]))
+        else:
+            self.value = _unwrapped(state["value"])
+
     def _code(self):
         module, name = self.value.__module__, self.value.__qualname__
         if module != "__main__" and _find(module, name) is self.value:
@@ -128,6 +158,15 @@ def portable(value, owner):
 def original(value):
     """Undo `portable` where nothing was pickled in between."""
     return value.value if isinstance(value, PickledByName) else value
+
+
+def _unwrapped(value):
+    """Undo `portable` inside a container, too."""
+    if type(value) is dict:
+        return {name: _unwrapped(item) for name, item in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(map(_unwrapped, value))
+    return original(value)
 
 
 def check_params(estimator, state):

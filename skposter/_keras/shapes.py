@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from skposter._keras.tensorflow import keras  # isort: skip, quiet if it is first
 from keras.src.backend.common import global_state  # no public way to forget variables
 
 from skposter._keras import pool
 from skposter._keras.custom_objects import described
-from skposter._keras.tensorflow import keras
 
 __all__ = ["NetworkShapes", "shapes_of"]
 

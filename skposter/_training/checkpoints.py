@@ -82,7 +82,7 @@ class Checkpoint:
         try:
             with patiently(open, self.path, "rb") as file:
                 digest, data = file.read(32), file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             warn_user(

@@ -11,7 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from skposter._estimators.pickling import MissingObject, portable
+from skposter._estimators.pickling import MissingObject, original, portable
 from skposter._keras import pool
 from skposter._keras.custom_objects import identity
 from skposter._keras.replicas import check_strategy, strategy_key
@@ -69,9 +69,7 @@ class TrainedNetwork:
 
     def builder(self):
         """Return a function that makes the network with its first weights still to be set."""
-        return partial(
-            type(self).untrained, replace(self, variables=[], optimizer_state=None, loss=None)
-        )
+        return partial(_untrained, replace(self, variables=[], optimizer_state=None, loss=None))
 
     def untrained(self):
         """Return a new, uncompiled Keras model whose weights are still to be set."""
@@ -129,6 +127,15 @@ class TrainedNetwork:
             "custom_objects": custom,
         }
 
+    def __setstate__(self, state):
+        custom = {name: original(value) for name, value in state["custom_objects"].items()}
+        vars(self).update(state, custom_objects=custom)
+
     def _portable_build(self):
         arguments = [portable(value, "network=...") for value in self.build.args]
         return partial(self.build.func, *arguments, **self.build.keywords)
+
+
+def _untrained(network):
+    """Be a method that has a place of its own in a module, which skops asks for."""
+    return network.untrained()

@@ -108,6 +108,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(WRONG, f"{self.prog}: {message}; see {self.prog} --help\n")
 
+    def parse_known_args(self, args=None, namespace=None):
+        """Say what a command does not know in its own name, not in that of all of them."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
 
 class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """Name the defaults that say something: not None, and not that a flag is off."""

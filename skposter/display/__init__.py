@@ -38,6 +38,7 @@ from skposter.display._outcomes import Outcome, PredictedLabel  # noqa: F401, fo
 from skposter.display._precision_recall import PrecisionRecallLabelsDisplay
 from skposter.display._pyplot import (  # noqa: F401, for inspection and the report
     COLOURS,
+    divided,
     import_pyplot,
     plain_axes,
 )

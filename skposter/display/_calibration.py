@@ -137,7 +137,7 @@ class CalibrationLabelsDisplay:
             axes.set(xlim=(0, limit), ylim=(0, limit))
         self.figure_ = self.axes_[0].figure
         legend_below(ax, self.axes_)
-        label_outer(self.axes_, "predicted", "share with it")
+        label_outer(self.axes_, columns, "predicted", "share with it")
         return self
 
     @classmethod

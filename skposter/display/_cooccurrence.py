@@ -10,7 +10,7 @@ from skposter._labels.checks import check_indicator
 from skposter._labels.names import find_label_names
 from skposter.display._facts import known_labels, scores_of
 from skposter.display._matrix import plot_matrix, side_of
-from skposter.display._pyplot import import_pyplot, title
+from skposter.display._pyplot import divided, import_pyplot, title
 from skposter.thresholds import apply_thresholds
 
 if TYPE_CHECKING:
@@ -107,9 +107,7 @@ class LabelCooccurrenceDisplay:
         elif n == 1:
             self.axes_ = [ax]
         else:
-            ax.set_axis_off()
-            places = ax.get_subplotspec().subgridspec(1, n)  # type: ignore[union-attr]
-            self.axes_ = [ax.figure.add_subplot(places[i]) for i in range(n)]
+            self.axes_ = list(divided(ax, 1, n)[0])
         for axes, (what, counts, known) in zip(self.axes_, matrices, strict=True):
             shown = counts.astype(float)
             if normalize:

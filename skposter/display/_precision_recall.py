@@ -146,7 +146,7 @@ class PrecisionRecallLabelsDisplay:
                 )
         self.figure_ = self.axes_[0].figure
         legend_below(ax, self.axes_)
-        label_outer(self.axes_, "recall", "precision")
+        label_outer(self.axes_, columns, "recall", "precision")
         return self
 
     @classmethod

@@ -6,6 +6,7 @@ import numpy as np
 
 __all__ = [
     "COLOURS",
+    "divided",
     "import_pyplot",
     "label_outer",
     "legend_below",
@@ -61,6 +62,38 @@ def title(ax, text, note=""):
         )
 
 
+def divided(ax, rows, columns, *, hspace=None, wspace=None):
+    """Return panels in the place of `ax`, which is emptied for them.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Of a grid, or placed by numbers (``figure.add_axes``, ``ax.inset_axes``): then the panels
+        lie inside it, as the layout of a figure moves panels of a grid only.
+    rows, columns : int
+        How many.
+    hspace, wspace : float, default=None
+        Space between panels, as a share of one; None takes matplotlib's.
+
+    Returns
+    -------
+    axes : ndarray of shape (rows, columns) of Axes
+    """
+    ax.set_axis_off()
+    place = ax.get_subplotspec()
+    if place is None:
+        between = 0.2 if hspace is None else hspace, 0.2 if wspace is None else wspace
+        height = 1 / (rows + between[0] * (rows - 1))
+        width = 1 / (columns + between[1] * (columns - 1))
+        lower = [1 - height - i * height * (1 + between[0]) for i in range(rows)]
+        left = [j * width * (1 + between[1]) for j in range(columns)]
+        axes = [[ax.inset_axes((x, y, width, height)) for x in left] for y in lower]
+    else:
+        grid = place.subgridspec(rows, columns, hspace=hspace, wspace=wspace)
+        axes = [[ax.figure.add_subplot(grid[i, j]) for j in range(columns)] for i in range(rows)]
+    return np.array(axes, dtype=object)
+
+
 def panels(ax, n, columns=None):
     """Return n axes: those of a new figure, or `ax` divided, as scikit-learn's displays do.
 
@@ -94,19 +127,22 @@ def panels(ax, n, columns=None):
         for unused in axes[n:]:
             unused.remove()
         return None, axes[:n]
-    ax.set_axis_off()
-    places = ax.get_subplotspec().subgridspec(rows, columns, hspace=0.7, wspace=0.4)
-    return ax, np.array([ax.figure.add_subplot(places[i]) for i in range(n)])
+    axes = divided(ax, rows, columns, hspace=0.7, wspace=0.4).ravel()
+    for unused in axes[n:]:
+        unused.remove()
+    return ax, axes[:n]
 
 
-def label_outer(axes, x, y):
-    """Name the axes of the panels at the left, and of those with none beneath."""
-    places = [panel.get_subplotspec() for panel in axes]
-    starts = {(place.rowspan.start, place.colspan.start) for place in places}
-    for panel, place in zip(axes, places, strict=True):
-        if (place.rowspan.stop, place.colspan.start) not in starts:
+def label_outer(axes, columns, x, y):
+    """Name the axes of the panels at the left, and of those with none beneath.
+
+    `axes` and `columns` are what `panels` returned and was given.
+    """
+    columns = min(len(axes), columns or 4)
+    for i, panel in enumerate(axes):
+        if i + columns >= len(axes):
             panel.set_xlabel(x)
-        if place.colspan.start == 0:
+        if i % columns == 0:
             panel.set_ylabel(y)
 
 

@@ -131,7 +131,7 @@ class ThresholdDisplay:
             self._plot_label(j, axes)
         self.figure_ = self.axes_[0].figure
         legend_below(ax, self.axes_)
-        label_outer(self.axes_, "threshold", "F1" if self.metric == "f1" else self.metric)
+        label_outer(self.axes_, columns, "threshold", "F1" if self.metric == "f1" else self.metric)
         return self
 
     def _plot_label(self, j, axes):

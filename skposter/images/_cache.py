@@ -30,13 +30,13 @@ import re
 import struct
 import threading
 import time
-import warnings
 import zlib
 from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from skposter._estimators.user_warnings import warn_user
 from skposter.images._sources import file_key
 
 __all__ = ["PixelCache", "cache_usage", "cached_folders", "clear_cache", "open_cache"]
@@ -187,6 +187,7 @@ class PixelCache:
         self._records_seen: dict[str, int] = {}
         self._touched: dict[str, float] = {}
         self._mutex = threading.Lock()
+        self._told = False
         self._lock = FileLock(directory / "skposter.lock")
         self.refresh()
 
@@ -359,12 +360,15 @@ class PixelCache:
                 self._append_to(shard, first, part, rows)
                 with self._mutex:
                     self._read_index(shard)
+            self._told = False
         except OSError as error:
-            warnings.warn(
-                f"Decoded images are not kept in {self.folder}: {error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            if not self._told:  # each batch comes here
+                self._told = True
+                warn_user(
+                    f"Decoded images are not kept in {str(self.folder)!r} ({error}). They are "
+                    "decoded again whenever they are needed.",
+                    RuntimeWarning,
+                )
 
     def _rows_per_shard(self):
         return max(1, min(_SHARD_BYTES, self.limit // 8) // self.row_bytes)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
+from skposter._estimators.user_warnings import warn_user
 from skposter.exceptions import ImageLoadWarning
 from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels, pixel_settings
 from skposter.images._scratch import scratch
@@ -50,6 +50,11 @@ class Decoder:
         self.n_threads = n_threads
         self.cache_dir = None if cache_dir is None else os.path.abspath(cache_dir)
         self.cache_limit = cache_limit
+        self._told: set[tuple[int, str, str]] = set()
+
+    def __getstate__(self):
+        # What was said does not make it another decoder.
+        return {**self.__dict__, "_told": set()}
 
     def cache(self):
         """Return where decoded pixels are kept, a `PixelCache` or a `Scratch`, or None."""
@@ -154,7 +159,12 @@ class Decoder:
             raise report
         for i, _ in failures:
             images[i] = MID_GREY
-        warnings.warn(f"A grey image stands in for each.\n{report}", ImageLoadWarning, stacklevel=4)
+        # Lazy images are decoded in each epoch, and whoever has read of one knows.
+        news = [failure for failure in report.failures if failure not in self._told]
+        self._told.update(news)
+        if news:
+            report = failure_report(news, "Images that could not be loaded")
+            warn_user(f"A grey image stands in for each.\n{report}", ImageLoadWarning)
 
 
 class Pool:

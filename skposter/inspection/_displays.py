@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 from skposter._labels.names import find_label_names
 from skposter.display import (
     PredictedLabel,
+    divided,
     draw_label_grid,
     import_pyplot,
     known_labels,
@@ -87,11 +88,7 @@ class ExplanationDisplay:
                 rows, columns, figsize=size, layout="constrained", squeeze=False
             )
         else:
-            ax.set_axis_off()
-            places = ax.get_subplotspec().subgridspec(rows, columns)  # type: ignore[union-attr]
-            self.axes_ = np.array(
-                [[ax.figure.add_subplot(places[i, j]) for j in range(columns)] for i in range(rows)]
-            )
+            self.axes_ = divided(ax, rows, columns)
         for panels, explanation in zip(self.axes_, self.explanations, strict=True):
             for panel in panels:
                 panel.set_axis_off()

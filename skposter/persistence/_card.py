@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "renamed"]
 
 _SHOWN = {
     "binary_crossentropy": "binary cross-entropy (lower is better)",
@@ -93,8 +94,23 @@ def _front_matter(scores):
 
 def _purpose(model):
     names = learned(model).label_names_.tolist()
-    shown = ", ".join(_text(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    shown = _listed([_text(name) for name in names], 5)
     return f"Gives each image those of {len(names)} labels that fit: {shown}."
+
+
+def _listed(names, at_most):
+    more = len(names) - at_most
+    if more <= 0:
+        return ", ".join(names)
+    return f"{', '.join(names[:at_most])} and {more} more"
+
+
+def renamed(card, file_name):
+    """Return the card of a file that has been renamed since it was written."""
+    if not file_name.endswith(".skposter"):
+        return card
+    line = re.compile(r'^model = skposter\.load\(".*"\)  # runs', re.MULTILINE)
+    return line.sub(lambda _: f"model = skposter.load({json.dumps(file_name)})  # runs", card, 1)
 
 
 def _usage(model, file_name):
@@ -228,7 +244,7 @@ def _limits(model):
         "- Probabilities are of each label by itself; they do not sum to one.",
     ]
     if rare:
-        shown = ", ".join(rare[:20]) + (", ..." if len(rare) > 20 else "")
+        shown = _listed(rare, 20)
         lines.append(
             f"- Fewer than {SOME_POSITIVES} training images show: {shown}. Expect little of these."
         )

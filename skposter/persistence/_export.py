@@ -141,8 +141,8 @@ def export_format(path: PathLike, name: str | None = None) -> str:
     said = endings.get(os.path.splitext(path)[1])
     if name is None and said is None:
         raise ValueError(
-            f"The ending of {path!r} names no format; expected one of {sorted(endings)}, or "
-            f"format= one of {list(FORMATS)}."
+            f"The ending of {path!r} names no format; expected one of "
+            f"{', '.join(sorted(endings))}, or format= one of {', '.join(FORMATS)}."
         )
     if name is not None and name not in FORMATS:
         raise ValueError(

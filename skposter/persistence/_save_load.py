@@ -178,11 +178,14 @@ def read_card(path: PathLike) -> str:
     Returns
     -------
     card : str
-        Markdown with YAML front matter, as the Hugging Face Hub has it.
+        Markdown with YAML front matter, as the Hugging Face Hub has it. It loads the file by the
+        name that the file has now.
     """
+    from skposter.persistence._card import renamed
+
     try:
         _, members = read_container(os.fspath(path))
-        return members[CARD].decode()
+        return renamed(members[CARD].decode(), os.path.basename(os.fspath(path)))
     except (ArtifactError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{os.fspath(path)!r}: {error}") from error
 
