@@ -22,9 +22,7 @@ table = pd.DataFrame(
     {
         "path": posters.paths,
         "year": (1995 + 12 * drama + rng.normal(0, 8, n)).astype(int),
-        "country": np.where(
-            rng.random(n) < 0.2 + 0.5 * crime, "France", "USA"
-        ),
+        "country": np.where(rng.random(n) < 0.2 + 0.5 * crime, "France", "USA"),
     }
 )
 print(table.head(3).assign(path="..."))
