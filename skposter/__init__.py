@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
         thresholds,
     )
     from skposter._report import data_report, report
-    from skposter.averaging import AveragingClassifier
+    from skposter.averaging import AveragingClassifier, BlendingClassifier
     from skposter.classifier import MultiLabelImageClassifier
     from skposter.features import ImageFeatures
     from skposter.images import ImageLoader, LazyImages
@@ -54,6 +54,7 @@ __all__ = [
     "TunedThresholdsClassifierCV",
     "FixedThresholdsClassifier",
     "AveragingClassifier",
+    "BlendingClassifier",
     "save",
     "load",
     "export",
@@ -87,6 +88,7 @@ _MODULE_OF = {
     "TunedThresholdsClassifierCV": "thresholds",
     "FixedThresholdsClassifier": "thresholds",
     "AveragingClassifier": "averaging",
+    "BlendingClassifier": "averaging",
     "save": "persistence",
     "load": "persistence",
     "export": "persistence",

@@ -19,6 +19,7 @@ from skposter import (
     FixedThresholdsClassifier,
     TunedThresholdsClassifierCV,
 )
+from skposter.averaging import BlendingClassifier
 
 
 class ClassesAsLabels:
@@ -69,7 +70,15 @@ class AveragedOnClasses(ClassesAsLabels, AveragingClassifier):
     pass
 
 
+class BlendedOnClasses(ClassesAsLabels, BlendingClassifier):
+    pass
+
+
 CHECKED = [
+    BlendedOnClasses(
+        [("near", KNeighborsClassifier(3)), ("far", KNeighborsClassifier(9, weights="distance"))],
+        weights=None,
+    ),
     FixedOnClasses(KNeighborsClassifier(3)),
     AveragedOnClasses(KNeighborsClassifier(3), 2),
     TunedOnClasses(KNeighborsClassifier(3), cv=2),
@@ -83,7 +92,7 @@ def expected_failures(estimator):
             "it wants probabilities below 1, and three neighbours may agree"
         ),
     }
-    if isinstance(estimator, AveragingClassifier):  # whose log-odds are finite
+    if isinstance(estimator, AveragingClassifier | BlendingClassifier):  # whose log-odds are finite
         del failures["check_classifiers_multilabel_output_format_predict_proba"]
     if isinstance(estimator, TunedThresholdsClassifierCV):
         failures["check_classifier_multioutput"] = "it wants thresholds of 0.5, these are tuned"

@@ -108,7 +108,7 @@ ax = pd.DataFrame(precision).plot.bar(
 # (``skposter.save``, which writes files without code, covers classifiers of
 # images, not of images and a table; it says so.) scikit-learn's
 # ``StackingClassifier`` takes one label only, and ``VotingClassifier`` too;
-# :class:`~skposter.averaging.BlendingClassifier` blends several labels.
+# :class:`~skposter.BlendingClassifier` blends several labels.
 import joblib
 from sklearn.model_selection import GridSearchCV
 

@@ -99,7 +99,7 @@ class BlendingClassifier(ThresholdsClassifier, _BaseComposition):
     >>> import numpy as np
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from sklearn.neural_network import MLPClassifier
-    >>> from skposter.averaging import BlendingClassifier
+    >>> from skposter import BlendingClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3))
     >>> y = (X[:, :2] + rng.normal(size=(200, 2)) > 0).astype(int)
