@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline
 import skposter
 from skposter import (
     AveragingClassifier,
+    BlendingClassifier,
     FixedThresholdsClassifier,
+    ImageFeatures,
     ImageLoader,
     MultiLabelImageClassifier,
     TunedThresholdsClassifierCV,
@@ -109,6 +111,13 @@ print(tuned.thresholds_.round(2), tuned.best_score_ * 2, tuned.fold_thresholds_.
 fixed = FixedThresholdsClassifier(tuned, threshold=tuned.thresholds_, min_labels=1).fit(X, y)
 print(fixed.predict_labels(X_test), fixed.top_labels(X_test), fixed.estimator_)
 print(AveragingClassifier(model, n_estimators=3, n_jobs=1).fit(X, y).estimators_[0])
+features = ImageFeatures("mobilenet", pooling="max", batch_size=8, memory="kept").fit(pixels)
+print(features.transform(lazy).mean(axis=0), features.n_features_out_ + 1, features.image_shape_)
+print(ImageFeatures(lambda images: images.mean(axis=(1, 2))).fit_transform(pixels).shape)
+blend = BlendingClassifier([("a", model), ("b", tuned)], validation_fraction=0.2).fit(X, y)
+print(blend.weights_.sum(), blend.validation_indices_, blend.predict_labels(X_test))
+solved = Pretrained("mobilenet", fine_tune="none", head="logistic")
+print(MultiLabelImageClassifier(solved).fit(pixels, np.eye(4, 2)).predict(pixels))
 scores = cross_val_predict(model, X, y, cv=MultiLabelStratifiedKFold(3), method="predict_proba")
 chosen = choose_thresholds(y, scores, objective="f1_micro")
 print(apply_thresholds(scores, chosen, min_labels=1).sum(axis=1), label_report(y, scores, chosen))
