@@ -56,7 +56,7 @@ GROUPS = {
     ),
     "images": (
         [f"skposter/images/_{n}.py" for n in ("opening", "tags", "decoding", "pixels")],
-        ["tests/test_pixels.py", "tests/test_image_sources.py", "tests/test_hostile_images.py"],
+        [f"tests/test_{n}.py" for n in ("pixels", "image_tags", "image_sources", "hostile_images")],
         "200_mb or geometry or mutated or files_are_closed",
     ),
     "cache": (
