@@ -1,7 +1,10 @@
 """What JSON from a file may hold, in size, depth and kind, up to each limit and one beyond."""
 
 import json
+import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skposter._files.json_values import MAX_BYTES, as_json, as_python, brief, expect, one_line
@@ -92,6 +95,43 @@ def test_whole_pairs_are_characters():
     assert parse(rb'{"a": "\\ud83d"}', "file") == {"a": r"\ud83d"}
 
 
+def test_values_go_round_as_json():
+    deep = {"a": [{"b": [{"c": [1]}]}]}
+    for value, back in [
+        (Path("a") / "b", os.path.join("a", "b")),
+        ({0: [1, (2, 3)], -5: None}, {0: (1, (2, 3)), -5: None}),
+        ({"__items__": 1, "b": 2}, {"__items__": 1, "b": 2}),
+        ({0: 1, "0": 2}, {0: 1, "0": 2}),
+        (np.array([[1, 2]], np.uint8), ((1, 2),)),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (2**63 - 1, 2**63 - 1),
+        (deep, {"a": ({"b": ({"c": (1,)},)},)}),
+    ]:
+        written = json.loads(json.dumps(as_json(value, "x")))
+        assert as_python(written, "x") == back
+    for value, message in [
+        (2**63, "x is 9223372036854775808 .int"),
+        (float("inf"), "x is inf"),
+        ([1, float("nan")], r"x\[1\] is nan"),
+        ({0.5: 1}, "x is {0.5: 1}"),
+        ({(1,): 1}, "mappings of texts or whole numbers only"),
+        ({True: 1}, "x is {True: 1}"),
+        ({"a": object()}, r"x\['a'\] is <object"),
+        ("\ud800", "UTF-8 cannot hold"),
+        ({"a": [{"b": [{"c": [[1]]}]}]}, "nested more than 6 deep"),
+    ]:
+        with pytest.raises(ArtifactError, match=message):
+            as_json(value, "x")
+    for value, message in [
+        ("x" * 10_001, "a text of 10001 characters"),
+        ({"x" * 10_001: 1}, "a text of 10001 characters"),
+        (json.loads("[" * 8 + "]" * 8), "nested more than 6 deep"),
+    ]:
+        with pytest.raises(ArtifactError, match=message):
+            as_python(value, "x")
+
+
 def test_parameters_may_be_nested_so_deep():
     value: list = []
     for _ in range(6):
@@ -103,6 +143,20 @@ def test_parameters_may_be_nested_so_deep():
         as_json([value], "x")
     with pytest.raises(ArtifactError, match=r"^x\[0\].*: nested more than 6 deep"):
         as_python([value], "x")
+
+
+@pytest.mark.parametrize("name", ["a", 0])
+def test_mappings_may_be_nested_as_deep(name):
+    value: dict = {}
+    for _ in range(6):
+        value = {name: value}
+    assert as_python(as_json(value, "x"), "x") == value
+    with pytest.raises(ArtifactError, match="is nested more than 6 deep"):
+        as_json({name: value}, "x")
+    written = as_json(value, "x")
+    one_more = {"a": written} if name == "a" else {"__items__": [[0, written]]}
+    with pytest.raises(ArtifactError, match="nested more than 6 deep"):
+        as_python(one_more, "x")
 
 
 def test_texts_of_parameters_may_be_so_long():
