@@ -422,6 +422,17 @@ def test_rows_that_cannot_be_read_for_a_moment_are_decoded(loader, paths, plain,
     assert len(decoded) == 2 * N
 
 
+def test_an_index_that_cannot_be_read_costs_its_rows_only(loader, paths, plain, decoded, cache_dir):
+    loader.transform(paths)
+    (index,) = files(cache_dir, ".index")
+    index.unlink()
+    index.mkdir()
+    forget_open_caches()
+    with pytest.warns(RuntimeWarning, match="Decoded images are not kept in"):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == 2 * N
+
+
 def test_the_limit_holds_and_what_is_in_use_stays(cache_dir, paths, plain, decoded, small_steps):
     limit = 20 * ENTRY_BYTES + 1000
     loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
