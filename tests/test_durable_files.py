@@ -63,6 +63,21 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     assert (tmp_path / "file").read_bytes() == b"123"
 
 
+@pytest.mark.parametrize("name", ["open", "fsync"])
+def test_folders_that_cannot_be_put_on_the_disk_are_none_the_worse(tmp_path, monkeypatch, name):
+    """Windows opens no folder, and some file systems know no such thing."""
+    really = getattr(os, name)
+
+    def refuse_folders(place, *args):
+        if os.path.isdir(place) if name == "open" else stat.S_ISDIR(os.fstat(place).st_mode):
+            raise OSError("not here")
+        return really(place, *args)
+
+    monkeypatch.setattr(os, name, refuse_folders)
+    write_durably(tmp_path / "file", lambda file: file.write(b"1"))
+    assert (tmp_path / "file").read_bytes() == b"1"
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors in /proc")
 def test_no_descriptor_is_left_open(tmp_path):
     def fail(file):

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -103,6 +104,54 @@ def test_other_values_are_named_with_row_and_label(cell, shown, unknown):
     if not isinstance(cell, str):
         with pytest.raises(ValueError, match=f"y_true holds {shown}.* in row 2 .*label 'blue'"):
             check_labels(y.astype(float), "y_true", unknown=unknown)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "y_true is missing. Expected zeros and ones of shape"),
+        (sparse.csr_array([[1, 0]]), r"y_true is sparse; pass y_true.toarray\(\)"),
+        ([[1, 0], [1]], "The rows of y_true differ in length"),
+        ([1, 0], r"y_true has shape \(2,\)\. .* One label is y_true.reshape\(-1, 1\)"),
+        ([[[1]]], r"shape \(1, 1, 1\)\. Expected .* names\.$"),
+        (np.zeros((0, 2)), r"y_true is empty, its shape is \(0, 2\)"),
+        (np.zeros((2, 0)), r"y_true is empty, its shape is \(2, 0\)"),
+        ([[1j]], "Complex data not supported: y_true has dtype complex128"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        check_labels(y, "y_true")
+
+
+def test_how_many_labels_there_must_be_is_counted():
+    assert check_labels([[1]]).shape == (1, 1)
+    assert check_labels([[1, 0]], min_labels=2).shape == (1, 2)
+    with pytest.raises(ValueError, match=r"y has 1 label column\(s\), expected at least 2"):
+        check_labels([[1]], min_labels=2)
+    with pytest.raises(ValueError, match=r"2 columns, expected 1: the labels are \['red'\]"):
+        check_labels([[1, 0]], label_names=["red"])
+
+
+@pytest.mark.parametrize(
+    ("y_score", "message"),
+    [
+        ([[0.1, 0.2], [0.3]], "The rows of y_score differ in length"),
+        ([0.1, 0.2], r"y_score has shape \(2,\), expected \(n_samples, n_labels\)"),
+        (np.zeros((0, 2)), r"y_score has shape \(0, 2\), expected"),
+        ([[1j]], "y_score must hold numbers, got dtype complex128"),
+    ],
+)
+def test_what_is_no_table_of_scores_is_refused(y_score, message):
+    with pytest.raises(ValueError, match=message):
+        check_finite_scores(y_score)
+
+
+def test_scores_of_another_shape_than_the_labels_are_refused():
+    with pytest.raises(ValueError, match=r"has shape \(1, 2\), expected \(2, 1\), as y_true"):
+        check_finite_scores([[0.1, 0.2]], (2, 1))
+    for dtype, kept in [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("?", "f8")]:
+        assert check_finite_scores(np.array([[0, 1]], dtype)).dtype == kept
 
 
 def test_nothing_known_of_a_label_has_no_frequency():
@@ -214,6 +263,17 @@ def test_rare_labels_are_those_with_fewer_positives():
     assert "one value for every image, so that nothing can be learned: c, d" in message
     assert "fewer than 10 positives: a (1)" in message
     assert caught[0].filename == __file__
+
+
+def test_only_labels_that_are_constant_or_rare_are_warned_of():
+    y = np.array([[1, 0]] * 15 + [[0, 1]] * 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_about_rare_labels(y, ["a", "b"])
+    with pytest.warns(LabelWarning, match=r"^Labels with fewer than 10 positives: b \(9\)\.$"):
+        warn_about_rare_labels(y[:-1], ["a", "b"])
+    with pytest.warns(LabelWarning, match=r"^Labels with one value for every image, .*: a, b\.$"):
+        warn_about_rare_labels(y[:15], ["a", "b"])
 
 
 def test_a_warning_says_how_many_labels_are_unknown():

@@ -25,7 +25,7 @@ from skposter.model_selection import (
     near_duplicate_groups,
     stratified_holdout,
 )
-from skposter.model_selection._assignment import assign
+from skposter.model_selection._assignment import assign, even_out
 
 FREQUENCIES = np.array([0.5, 0.3, 0.1, 0.05, 0.02])
 SPLITTERS = [
@@ -108,6 +108,25 @@ def test_an_assignment_has_the_proportions_asked_for():
     assert np.bincount(uneven).tolist() == [250, 150, 100]
     # The last subset is there although its first ones would suffice.
     assert np.bincount(assign(y[:2], np.full(5, 0.2), np.random.RandomState(0))).sum() == 2
+
+
+def even_out_rows(subset, proportions):
+    """Even out rows that carry one label each."""
+    subset = np.array(subset)
+    ones = np.ones(len(subset), dtype=int)
+    return even_out(subset, ones[:, None], ones, np.array(proportions))
+
+
+@pytest.mark.parametrize("n_test", range(1, 50))
+def test_a_share_that_rounding_left_below_a_whole_number_is_that_number(n_test):
+    """49 * (1 / 49) is less than 1."""
+    found = even_out_rows([0] * 49, [(49 - n_test) / 49, n_test / 49])
+    assert np.bincount(found).tolist() == [49 - n_test, n_test]
+
+
+@pytest.mark.parametrize("subset", [[0, 0, 0, 0, 1, 1, 1], [1, 0, 0, 0, 1, 1, 1]])
+def test_sizes_as_near_to_the_proportions_as_can_be_are_left_alone(subset):
+    assert even_out_rows(subset, [0.5, 0.5]).tolist() == subset
 
 
 # --- sizes with groups ----------------------------------------------------------------------------

@@ -1,14 +1,12 @@
 """skposter.save and skposter.load: what they cover, and what goes round unchanged."""
 
 import copy
-import json
 import os
 import re
 import subprocess
 import sys
 import textwrap
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from sklearn.preprocessing import StandardScaler
 import skposter
 from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
 from skposter._estimators.versions import library_versions
-from skposter._files.json_values import as_json, as_python
 from skposter._keras.tensorflow import keras
 from skposter.averaging import AveragingClassifier
 from skposter.exceptions import ArtifactError
@@ -390,43 +387,6 @@ def test_parameters_as_people_write_them_go_round(tmp_path, fitted_classifier, t
     path = tmp_path / "refused.skposter"
     with pytest.raises(ValueError, match="__items__"):
         skposter.save(named, path)
-
-
-def test_values_go_round_as_json():
-    deep = {"a": [{"b": [{"c": [1]}]}]}
-    for value, back in [
-        (Path("a") / "b", os.path.join("a", "b")),
-        ({0: [1, (2, 3)], -5: None}, {0: (1, (2, 3)), -5: None}),
-        ({"__items__": 1, "b": 2}, {"__items__": 1, "b": 2}),
-        ({0: 1, "0": 2}, {0: 1, "0": 2}),
-        (np.array([[1, 2]], np.uint8), ((1, 2),)),
-        (np.bool_(True), True),
-        (np.str_("a"), "a"),
-        (2**63 - 1, 2**63 - 1),
-        (deep, {"a": ({"b": ({"c": (1,)},)},)}),
-    ]:
-        written = json.loads(json.dumps(as_json(value, "x")))
-        assert as_python(written, "x") == back
-    for value, message in [
-        (2**63, "x is 9223372036854775808 .int"),
-        (float("inf"), "x is inf"),
-        ([1, float("nan")], r"x\[1\] is nan"),
-        ({0.5: 1}, "x is {0.5: 1}"),
-        ({(1,): 1}, "mappings of texts or whole numbers only"),
-        ({True: 1}, "x is {True: 1}"),
-        ({"a": object()}, r"x\['a'\] is <object"),
-        ("\ud800", "UTF-8 cannot hold"),
-        ({"a": [{"b": [{"c": [[1]]}]}]}, "nested more than 6 deep"),
-    ]:
-        with pytest.raises(ArtifactError, match=message):
-            as_json(value, "x")
-    for value, message in [
-        ("x" * 10_001, "a text of 10001 characters"),
-        ({"x" * 10_001: 1}, "a text of 10001 characters"),
-        (json.loads("[" * 8 + "]" * 8), "nested more than 6 deep"),
-    ]:
-        with pytest.raises(ArtifactError, match=message):
-            as_python(value, "x")
 
 
 def test_the_card_names_its_file(tmp_path, fitted_classifier):

@@ -422,6 +422,17 @@ def test_rows_that_cannot_be_read_for_a_moment_are_decoded(loader, paths, plain,
     assert len(decoded) == 2 * N
 
 
+def test_an_index_that_cannot_be_read_costs_its_rows_only(loader, paths, plain, decoded, cache_dir):
+    loader.transform(paths)
+    (index,) = files(cache_dir, ".index")
+    index.unlink()
+    index.mkdir()
+    forget_open_caches()
+    with pytest.warns(RuntimeWarning, match="Decoded images are not kept in"):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert len(decoded) == 2 * N
+
+
 def test_the_limit_holds_and_what_is_in_use_stays(cache_dir, paths, plain, decoded, small_steps):
     limit = 20 * ENTRY_BYTES + 1000
     loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
@@ -429,6 +440,36 @@ def test_the_limit_holds_and_what_is_in_use_stays(cache_dir, paths, plain, decod
         np.testing.assert_array_equal(loader.transform(paths), plain)
         assert loader.cache_size() <= limit
     assert N + 2 * (N - 23) <= len(decoded) <= N + 2 * (N - 19)
+
+
+def test_passes_in_batches_over_more_than_fits_find_what_fits(cache_dir, paths, decoded):
+    """Were the least recently used replaced, the next batch would always be what has just gone."""
+    limit = 20 * ENTRY_BYTES + 1000
+    loader = ImageLoader(size=SIZE, cache_dir=cache_dir, cache_limit=limit)
+    for n_decoded in (N, N - 19, N - 19):
+        del decoded[:]
+        for start in range(0, N, 4):
+            loader.transform(paths[start : start + 4])
+        assert len(decoded) <= n_decoded
+
+
+def test_records_in_the_place_of_those_that_were_cut_are_found(tmp_path):
+    ours, others = (
+        _pixel_cache.PixelCache(tmp_path, 1_000_000, (2, 3, 1), "settings") for _ in range(2)
+    )
+    keys = [bytes([number]) * 16 for number in range(5)]
+    rows = np.arange(30, dtype=np.uint8).reshape(5, 2, 3, 1)
+    with ours.filling(keys[:3]):
+        ours.append(keys[:3], rows[:3])
+    (index,) = files(tmp_path, ".index")
+    os.truncate(index, index.stat().st_size // 3)
+    others.refresh()
+    with others.filling(keys[4:]):
+        others.append(keys[4:], rows[4:])
+    assert ours.refresh()
+    out = np.zeros((1, 2, 3, 1), np.uint8)
+    assert ours.read(keys[4:], out) == []
+    np.testing.assert_array_equal(out, rows[4:])
 
 
 def test_the_least_recently_used_make_room_for_another_process(

@@ -1,6 +1,7 @@
 """One source -> one array: geometry, colours, and nothing global touched."""
 
 import dataclasses
+import errno
 import io
 import os
 import re
@@ -13,9 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin
+from platforms import needs_links, needs_pipes
 
 from skposter.images._opening import quiet_pillow
-from skposter.images._pixels import RESAMPLE, PixelOptions, UnreadableImage, load_pixels
+from skposter.images._pixels import (
+    RESAMPLE,
+    PixelOptions,
+    UnreadableImage,
+    load_pixels,
+    natural_size,
+)
 
 
 def encoded(image, format="PNG", **options):
@@ -204,6 +212,113 @@ def test_pil_images_are_turned_upright_and_left_as_they_were(tmp_path):
 def test_pil_images_have_limits_too():
     with pytest.raises(UnreadableImage, match="has 100 pixels, more than max_pixels=99"):
         load_pixels(Image.new("RGB", (10, 10)), PixelOptions(size=(5, 5), max_pixels=99))
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
+def test_what_has_no_pixels_becomes_no_picture(resize):
+    for source, size in [
+        (Image.new("RGB", (0, 5)), "0x5"),
+        (Image.new("L", (5, 0)), "5x0"),
+        (np.zeros((0, 5, 3), np.uint8), "5x0"),
+        (np.zeros((5, 0), np.uint8), "0x5"),
+    ]:
+        with pytest.raises(UnreadableImage, match=rf"has no pixels \({size}\)") as info:
+            load_pixels(source, PixelOptions(size=(4, 6), resize=resize))
+        assert info.value.kind == "not_an_image"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_of_an_image_is_that_when_it_is_upright(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = (30, 20) if orientation < 5 else (20, 30)
+    for format in ("JPEG", "PNG", "TIFF", "WEBP"):
+        path = tmp_path / f"image.{format}"
+        Image.new("RGB", (30, 20)).save(path, format, exif=exif)
+        assert natural_size(str(path)) == natural_size(path.read_bytes()) == upright
+        with Image.open(path) as image:
+            assert natural_size(image) == (upright if format != "TIFF" else image.size)
+    assert natural_size(np.zeros((20, 30, 3), np.uint8)) == (30, 20)
+
+
+@pytest.mark.parametrize("metadata", [b"garbage", b"Exif\0\0II*\0", b"II", b"MM\0+", b"II+\0" * 2])
+def test_an_image_whose_metadata_cannot_be_read_counts_as_upright(metadata):
+    image = smooth_image(30, 20)
+    wanted = np.asarray(image.resize((6, 4), Image.Resampling.BILINEAR))
+    for format in ("PNG", "WEBP"):
+        data = encoded(
+            image, format, exif=metadata, **{"lossless": True} if format == "WEBP" else {}
+        )
+        np.testing.assert_array_equal(load_pixels(data, PixelOptions(size=(4, 6))), wanted)
+    image.info["exif"] = metadata
+    np.testing.assert_array_equal(load_pixels(image, PixelOptions(size=(4, 6))), wanted)
+    image.info = {"Raw profile type exif": "\nexif\n 8\nzz"}
+    np.testing.assert_array_equal(load_pixels(image, PixelOptions(size=(4, 6))), wanted)
+
+
+def refusal(source, **options):
+    with pytest.raises(UnreadableImage) as info:
+        load_pixels(str(source), PixelOptions(size=(4, 6), **options))
+    return info.value.kind, str(info.value)
+
+
+def test_a_path_that_cannot_be_opened_says_why(tmp_path):
+    path = tmp_path / "image.png"
+    path.write_bytes(encoded(Image.new("RGB", (9, 9))))
+    assert refusal(tmp_path / "other.png") == ("missing", "no such file")
+    assert refusal("a\0.png") == ("missing", "embedded null byte")
+    assert refusal(tmp_path) == ("not_a_file", "is a directory, not a regular file")
+    with_space, without = f"{path} ", " nowhere.png"
+    assert refusal(with_space)[1] == (
+        "no such file; the path begins or ends with whitespace, and without it the file exists "
+        f"(got {with_space!r})"
+    )
+    assert refusal(without)[1] == (
+        f"no such file; the path begins or ends with whitespace (got {without!r})"
+    )
+
+
+@needs_links
+def test_a_path_that_leads_nowhere_says_why(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert refusal(tmp_path / "loop") == ("unreadable", "too many symbolic links")
+    assert refusal(tmp_path / "file" / "image.png") == ("missing", "Not a directory")
+    assert refusal(tmp_path / ("x" * 300)) == ("unreadable", "File name too long")
+    assert refusal(tmp_path / "file") == ("not_an_image", "is empty (0 bytes)")
+
+
+@needs_pipes
+def test_a_path_that_changes_while_it_is_opened(tmp_path, monkeypatch):
+    path, pipe = tmp_path / "image.png", tmp_path / "pipe"
+    path.write_bytes(encoded(Image.new("RGB", (9, 9))))
+    os.mkfifo(pipe)
+    really_open, size = os.open, path.stat().st_size
+    descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+
+    def opening(change):
+        def open_(name, flags):
+            monkeypatch.undo()
+            return really_open(change() or name, flags)
+
+        monkeypatch.setattr(os, "open", open_)
+
+    opening(path.unlink)
+    assert refusal(path) == ("missing", "no such file")
+    path.write_bytes(bytes(size))
+    opening(lambda: pipe)
+    assert refusal(path) == ("not_a_file", "is not a regular file")
+    opening(lambda: path.write_bytes(bytes(size + 1)) and None)
+    assert refusal(path, max_bytes=size)[0] == "too_large"
+
+    def fails(descriptor, n_bytes):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "read", fails)
+    assert refusal(path) == ("unreadable", "Input/output error")
+    monkeypatch.undo()
+    if descriptors is not None:
+        assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (820, 820, 3), dtype=np.uint8)

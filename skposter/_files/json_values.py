@@ -73,7 +73,7 @@ def parse_json(data, what, *, max_values=_MAX_VALUES):
         raise ArtifactError(f"{what}: {text[:30]} is not a number that can be used.")
 
     def integer(text):
-        number = int(text) if len(text) < 20 else refuse(text)
+        number = int(text) if len(text) <= 20 else refuse(text)
         return number if abs(number) < 2**63 else refuse(text)
 
     def finite(text):

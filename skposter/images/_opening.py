@@ -267,8 +267,6 @@ def _what_it_looks_like(head, options):
 
 def _check_pixels(image, options):
     width, height = image.size
-    if width < 1 or height < 1:
-        raise UnreadableImage("not_an_image", f"has no pixels ({width}x{height})")
     if width * height > options.max_pixels:
         raise UnreadableImage(
             "too_large",

@@ -116,12 +116,15 @@ def natural_size(source):
     if isinstance(source, np.ndarray):
         return source.shape[1], source.shape[0]
     if is_pil_image(source):
-        size, orientation = source.size, _orientation(source)
-    else:
-        with quiet_pillow(), opened(source, PixelOptions(size=(1, 1))) as (image, _):
-            orientation = 1 if image.format == "TIFF" else _orientation(image)
-            size = image.size
-    return size[::-1] if orientation >= 5 else size
+        return _upright_size(source)
+    with quiet_pillow(), opened(source, PixelOptions(size=(1, 1))) as (image, _):
+        return _upright_size(image)
+
+
+def _upright_size(image):
+    # Of a TIFF Pillow says how large it will be once it has turned it.
+    orientation = 1 if image.format == "TIFF" else _orientation(image)
+    return image.size[::-1] if orientation >= 5 else image.size
 
 
 def _load(source, options):
@@ -209,6 +212,8 @@ def _placement(size, orientation, options):
     box : tuple (left, top, right, bottom), in pixels, or None for the whole
     """
     width, height = size
+    if not (width and height):  # no file can say so, but arrays and images in memory may
+        raise UnreadableImage("not_an_image", f"has no pixels ({width}x{height})")
     target_height, target_width = options.size if orientation < 5 else options.size[::-1]
     if options.resize == "stretch":
         return (target_width, target_height), None

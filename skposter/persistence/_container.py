@@ -26,7 +26,8 @@ _MEMBERS = {ARRAYS: dict, CARD: dict}
 _MAX_TABLE = 70_000
 # How pickles begin, as they are and as joblib compresses them.
 _PICKLES = (b"\x80", b"\x1f\x8b", b"x", b"BZh", b"\xfd7zXZ", b"]\0\0", b"\x04\x22M\x18")
-_COMMENT = re.compile(rb"skposter-model (\d{1,9}) sha256=([0-9a-f]{64})")
+_MARK = b"skposter-model "
+_COMMENT = re.compile(_MARK + rb"(\d{1,9}) sha256=([0-9a-f]{64})")
 
 
 def write_container(path, manifest, arrays, card, verify):
@@ -72,7 +73,7 @@ def write_container(path, manifest, arrays, card, verify):
 def is_container(path):
     """Tell whether a file is an archive of this kind, in whatever version and however damaged."""
     with open(path, "rb") as file:
-        return file.read(2) == b"PK" and b"skposter-model " in _end(file)
+        return file.read(2) == b"PK" and _MARK in _end(file)
 
 
 def _end(file):
@@ -141,6 +142,8 @@ class _BoundedReads:
 def _checked(archive, file_size):
     found = _COMMENT.fullmatch(archive.comment)
     if not found:
+        if archive.comment.startswith(_MARK):  # zipfile takes one that was cut
+            raise ArtifactError("is damaged or incomplete (its comment is not whole).")
         raise ArtifactError("is a zip archive, but not a model written by skposter.save.")
     _check_version(int(found[1]))
     entries = {entry.filename: entry for entry in archive.infolist()}
