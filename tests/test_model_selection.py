@@ -20,6 +20,7 @@ from skposter.model_selection import (
     MultiLabelStratifiedKFold,
     MultiLabelStratifiedShuffleSplit,
     RepeatedMultiLabelStratifiedKFold,
+    _near_duplicates,
     label_deviation,
     multilabel_train_test_split,
     near_duplicate_groups,
@@ -615,3 +616,39 @@ def test_real_posters():
     assert not any(set(groups[train]) & set(groups[test]) for train, test in splits)
     frequent = y.columns[y.sum() >= 50]
     assert label_deviation(y, splits)[frequent].abs().to_numpy().mean() < 0.015
+
+
+def test_features_in_place_of_thumbnails(tmp_path):
+    features = np.array([[2, 0, 0], [1, 0, 0.01], [0, 1, 0], [0, 0, 0], [0, 0, 0], [0.9, 0, -0.2]])
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(6)]  # which are not read
+    groups = near_duplicate_groups(paths, features=features)
+    assert groups.tolist() == [0, 0, 1, 2, 3, 0]
+    stricter = near_duplicate_groups(paths, features=features, min_correlation=0.99)
+    assert stricter.tolist() == [0, 0, 1, 2, 3, 4]
+    joined = near_duplicate_groups(paths, features=features, groups=list("abcdce"))
+    assert joined.tolist() == [0, 0, 1, 2, 1, 0]
+    twice = features[[0, 0, 2, 3, 4, 5]]
+    only_equal = near_duplicate_groups(paths, features=twice, min_correlation=1)
+    assert only_equal.tolist() == [0, 0, 1, 2, 3, 4]
+
+
+def test_features_are_compared_in_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(50, 8))
+    features[30:] = features[:20] * 3
+    monkeypatch.setattr(_near_duplicates, "_BLOCK", 70)
+    groups = near_duplicate_groups([f"{i}.jpg" for i in range(50)], features=features)
+    assert groups.tolist() == [*range(30), *range(20)]
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.ones((2, 3)), "inconsistent numbers of samples"),
+        (np.ones(3), r"\(n_samples, n_features\), got \(3,\)"),
+        ([[1, 2], [3, np.nan], [5, 6]], "not finite, in row 1"),
+    ],
+)
+def test_features_are_checked(features, message):
+    with pytest.raises(ValueError, match=message):
+        near_duplicate_groups(["a.jpg", "b.jpg", "c.jpg"], features=features)
