@@ -26,6 +26,7 @@ from skposter import (
     TunedThresholdsClassifierCV,
 )
 from skposter.exceptions import ArtifactError, LabelWarning
+from skposter.features import _kept
 from skposter.memory import clear_memory, list_memory
 from skposter.model_selection import MultiLabelStratifiedKFold
 from skposter.networks import Pretrained, SmallCNN
@@ -284,6 +285,21 @@ def test_what_was_computed_before_an_interruption_is_kept():
     network.n_images = 0
     transformer.transform(images)
     assert network.n_images == 10 - 6
+
+
+def test_room_is_made_of_what_others_have_left(monkeypatch):
+    images = random_images(20, 17)
+    room_for = 12
+    monkeypatch.setattr(_kept, "_LIMIT_IN_PROCESS", room_for * (3 * 4 + _kept._OVERHEAD))
+    first, second = Counting(), Counting()
+    ImageFeatures(first, batch_size=4).transform(images)
+    ImageFeatures(first, batch_size=4).transform(images)
+    assert first.n_images == 1 + 20 + 8  # the first twelve were there
+    ImageFeatures(second, batch_size=4).transform(images[:4])
+    ImageFeatures(second, batch_size=4).transform(images[:4])
+    assert second.n_images == 1 + 4
+    ImageFeatures(first, batch_size=4).transform(images[:4])
+    assert first.n_images == 1 + 20 + 8 + 4  # they went as a whole
 
 
 def test_names_and_tables(counting):

@@ -78,8 +78,8 @@ class _InProcess:
 
     _lock = threading.RLock()
     _computing = threading.RLock()
-    _rows: OrderedDict[tuple[str, bytes], np.ndarray] = OrderedDict()
-    _bytes = 0
+    # By extractor, the one used last at the end.
+    _kept: OrderedDict[str, dict[bytes, np.ndarray]] = OrderedDict()
 
     def __init__(self, fingerprint):
         self._fingerprint = fingerprint
@@ -88,8 +88,9 @@ class _InProcess:
         """Fill ``out[i]`` with the row of ``keys[i]`` and return the `i` that are not there."""
         missing = []
         with self._lock:
+            rows = self._rows()
             for i, key in enumerate(keys):
-                row = self._rows.get((self._fingerprint, key))
+                row = rows.get(key)
                 if row is None:
                     missing.append(i)
                 else:
@@ -103,13 +104,31 @@ class _InProcess:
             yield True
 
     def append(self, keys, rows):
-        """Keep ``rows[i]`` under ``keys[i]``; those kept longest go when there is no room."""
-        kind = type(self)
+        """Keep ``rows[i]`` under ``keys[i]``, as far as there is room.
+
+        Room is made of other extractors' rows, those unused for longest first. A pass over more
+        images than fit keeps the first of them: to replace them one by one would leave nothing that
+        the next pass begins with.
+        """
         with self._lock:
+            own = self._rows()
             for key, row in zip(keys, rows, strict=True):
-                if (self._fingerprint, key) not in self._rows:
-                    self._rows[self._fingerprint, key] = row.copy()
-                    kind._bytes += row.nbytes + _OVERHEAD
-            while kind._bytes > _LIMIT_IN_PROCESS:
-                _, gone = self._rows.popitem(last=False)
-                kind._bytes -= gone.nbytes + _OVERHEAD
+                while self._size() + row.nbytes + _OVERHEAD > _LIMIT_IN_PROCESS:
+                    oldest = next(iter(self._kept))
+                    if oldest == self._fingerprint:
+                        return
+                    del self._kept[oldest]
+                own[key] = row.copy()
+
+    def _rows(self):
+        rows = self._kept.setdefault(self._fingerprint, {})
+        self._kept.move_to_end(self._fingerprint)
+        return rows
+
+    @classmethod
+    def _size(cls):
+        return sum(
+            len(rows) * (next(iter(rows.values())).nbytes + _OVERHEAD)
+            for rows in cls._kept.values()
+            if rows
+        )
