@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skposter.images._decoding import files_elsewhere
 from skposter.images._free_memory import check_fits
 from skposter.images._pixels import pixel_settings
 from skposter.images._prefetch import prefetched
@@ -170,7 +171,8 @@ class LazyImages:
         """Return a digest of what the pixels depend on, without decoding.
 
         It changes with the loader's parameters, Pillow's version and switches, the images, their
-        order, and the path, size or modification time of a file.
+        order, and the path, size or modification time of a file, or the address, size or ETag of
+        what lies elsewhere.
 
         Returns
         -------
@@ -179,6 +181,9 @@ class LazyImages:
         digest = hashlib.blake2b(digest_size=16)
         settings = pixel_settings(self._decoder.options)
         digest.update(f"{settings} {self._decoder.on_error} {self.shape}".encode())
+        elsewhere = [*files_elsewhere(self._sources, range(len(self._sources))).values()]
+        if elsewhere:
+            elsewhere[0].access.look_up([file.url for file in elsewhere])
         for source in self._sources:
             part = identity(source)
             digest.update(len(part).to_bytes(8, "little"))
