@@ -40,7 +40,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = 10
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         server = self.server
         path = self.path.partition("?")[0]
         with server.lock:
@@ -84,6 +84,12 @@ def _serve(handler, content):
 def truncated(handler, content):
     """Promise the whole and send half of it."""
     handler.answer(200, content[: len(content) // 2], Content_Length=len(content))
+    handler.close_connection = True
+
+
+def hung_up(handler, content):
+    """End the connection without a word."""
+    handler.connection.shutdown(socket.SHUT_RDWR)
     handler.close_connection = True
 
 

@@ -17,6 +17,7 @@ from skposter._files.addresses import (
     HTTP,
     KNOWN,
     PACKAGES,
+    RemoteError,
     StorageOptions,
     family,
     identifying,
@@ -183,8 +184,12 @@ class RemoteFile:
         return self.access.read(self.url, max_bytes)
 
     def open(self, mode="rb"):
-        """Return all that is there, as a file."""
-        return io.BytesIO(self.read(1 << 30))
+        """Return all that is there, as a file, or raise OSError."""
+        try:
+            return io.BytesIO(self.read(1 << 30))
+        except RemoteError as error:
+            reason = str(error)
+        raise OSError(reason)
 
 
 def reading_ahead(files, max_bytes):

@@ -12,8 +12,9 @@ A record is the key of an image (a digest of its path, size and modification tim
 address, size and ETag), the CRC-32 of its pixels and a check of the record itself. Rows are written
 before their record, and nothing is trusted on reading: a row counts only if what arrived in memory
 has its CRC, which is seeded with the key. So a writer may be killed at any byte, files may be
-damaged, deleted or swapped, and the worst that happens is that an image is decoded again. The lock is there to decode each image once,
-not for correctness. What may only be read is read: nothing is locked or written there.
+damaged, deleted or swapped, and the worst that happens is that an image is decoded again. The lock
+is there to decode each image once, not for correctness. What may only be read is read: nothing is
+locked or written there.
 
 Rows are read into the caller's array (`readinto` from the page cache) instead of being mapped: a
 mapped shard would count as the process's memory, so that peak memory grew with the number of

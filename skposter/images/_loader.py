@@ -251,10 +251,10 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         X : list, array, column or one-column table of n_samples image sources
             Paths (str or path-like), addresses (``s3://``, ``https://``, ...), encoded images
             (bytes or readable binary files), objects whose method ``open`` gives one (as of
-            `zipfile.Path` and fsspec; read when the image is decoded), cells ``{"bytes": ..., "path": ...}`` of Hugging Face's datasets, PIL images,
-            or uint8 arrays of any size with 1, 3 or 4 channels. Columns and tables may be those of
-            pandas, polars and Arrow. A str is always a path or an address, bytes are always an
-            encoded image.
+            `zipfile.Path` and fsspec; read when the image is decoded), cells ``{"bytes": ...,
+            "path": ...}`` of Hugging Face's datasets, PIL images, or uint8 arrays of any size with
+            1, 3 or 4 channels. Columns and tables may be those of pandas, polars and Arrow. A str
+            is always a path or an address, bytes are always an encoded image.
 
         Returns
         -------

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from skposter._files.addresses import RemoteError, identifying, is_url, local_path, redacted
+from skposter._files.addresses import identifying, is_url, local_path, redacted
 from skposter._files.remote import RemoteFile
 from skposter.exceptions import ImageLoadError
 
@@ -164,7 +164,7 @@ def _identity_elsewhere(source):
         return b"address " + source.key.encode(errors="surrogatepass")
     try:
         return content_digest(source)
-    except RemoteError:
+    except OSError:
         return f"missing {identifying(source.url)}".encode(errors="surrogatepass")
 
 
@@ -273,6 +273,8 @@ def _as_source(row, access):
     if isinstance(row, os.PathLike) and getattr(row, "protocol", None) in _HERE:
         return os.fsdecode(row)
     if is_pil_image(row):
+        return row
+    if isinstance(row, RemoteFile):
         return row
     if isinstance(row, Mapping):
         return _as_source(_in_cell(row), access)
