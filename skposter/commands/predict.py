@@ -36,8 +36,8 @@ def add_arguments(parser):
         "images",
         metavar="IMAGE",
         nargs="+",
-        help="an image, or a folder of them; or an address (https://, s3://, gs://) of an image, or "
-        "of a folder if it ends in /",
+        help="an image, or a folder of them; or an address (https://, s3://, gs://) of an image, "
+        "or of a folder if it ends in /",
     )
     parser.add_argument(
         "--storage-options",
@@ -64,9 +64,12 @@ def run(args):
     paths, failures = list_images(args.images, args.storage_options)
     model = load_model(args.model, onnx=True)
     model.read_addresses(args.storage_options)
-    probabilities, unread = model.predict_loadable(
-        np.array(paths, dtype=object), progress=not args.quiet
-    )
+    try:
+        probabilities, unread = model.predict_loadable(
+            np.array(paths, dtype=object), progress=not args.quiet
+        )
+    except ImportError as error:  # an extra is not installed, which the message names
+        raise SkposterError(error) from error
     failures += [(path, why) for _, path, why in unread]
     bad = {index for index, _, _ in unread}
     if len(bad) == len(paths):
