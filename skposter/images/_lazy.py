@@ -162,10 +162,17 @@ class LazyImages:
         keys : list of bytes
         """
         settings = f"{pixel_settings(self._decoder.options)} {self._decoder.on_error}".encode()
+        self._look_up()
         return [
             hashlib.blake2b(settings + identity(source), digest_size=16).digest()
             for source in self._sources
         ]
+
+    def _look_up(self):
+        """Learn the versions of what lies elsewhere, many at once."""
+        elsewhere = [*files_elsewhere(self._sources, range(len(self._sources))).values()]
+        if elsewhere:
+            elsewhere[0].access.look_up([file.url for file in elsewhere])
 
     def fingerprint(self) -> str:
         """Return a digest of what the pixels depend on, without decoding.
@@ -181,9 +188,7 @@ class LazyImages:
         digest = hashlib.blake2b(digest_size=16)
         settings = pixel_settings(self._decoder.options)
         digest.update(f"{settings} {self._decoder.on_error} {self.shape}".encode())
-        elsewhere = [*files_elsewhere(self._sources, range(len(self._sources))).values()]
-        if elsewhere:
-            elsewhere[0].access.look_up([file.url for file in elsewhere])
+        self._look_up()
         for source in self._sources:
             part = identity(source)
             digest.update(len(part).to_bytes(8, "little"))
