@@ -383,13 +383,16 @@ def test_other_protocols_are_read_only_if_they_are_named(url):
         loader(storage_options=None).transform([url])
 
 
-def test_a_protocol_is_read_if_it_is_named(tmp_path):
-    import zipfile
+def test_a_protocol_is_read_if_it_is_named(memory):
+    class Own(type(fsspec.filesystem("memory"))):
+        protocol = "ownstore"
 
-    with zipfile.ZipFile(tmp_path / "posters.zip", "w") as archive:
-        archive.writestr("a.png", png(70))
-    options = {"zip": {"fo": str(tmp_path / "posters.zip")}}
-    assert greys(loader(storage_options=options).transform(["zip://a.png"])) == [70]
+    fsspec.register_implementation("ownstore", Own, clobber=True)
+    with pytest.raises(ImageLoadError, match="is read only if storage_options name it"):
+        loader().transform(["ownstore://posters/7.png"])
+    reading = loader(storage_options={"ownstore": {}})
+    assert failure("ownstore://posters/no.png", storage_options={"ownstore": {}})[0] == "missing"
+    assert greys(reading.transform([memory[7]])) == [70]
 
 
 def test_chains_of_fsspec_are_not_followed(memory, tmp_path):

@@ -43,7 +43,12 @@ class _ShownByName:
         self._name = name
 
     def __get__(self, instance, owner=None):
-        return self if instance is None else instance.__dict__[self._name]
+        if instance is None:
+            return self
+        try:
+            return instance.__dict__[self._name]
+        except KeyError:  # of a loader that was pickled before there was such a parameter
+            raise AttributeError(self._name) from None
 
     def __set__(self, instance, value):
         if isinstance(value, Mapping) and not isinstance(value, StorageOptions):
