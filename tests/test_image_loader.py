@@ -79,7 +79,7 @@ def test_no_images_give_an_empty_array(loader):
 
 
 def test_rows_that_are_no_source_are_all_refused_with_their_row(loader, paths):
-    rows = [paths[0], None, float("nan"), 3, "https://example.org/a.jpg", " ", np.zeros((4, 4))]
+    rows = [paths[0], None, float("nan"), 3, "ftp://u:pw@example.org/a.jpg", " ", np.zeros((4, 4))]
     for on_error in ("raise", "blank"):
         with pytest.raises(ImageLoadError) as info:
             loader.set_params(on_error=on_error).fit(rows)
@@ -88,7 +88,7 @@ def test_rows_that_are_no_source_are_all_refused_with_their_row(loader, paths):
         "row 1: None: is NoneType; expected a path",
         "row 2: nan: is float; expected a path",
         "row 3: 3: is int; expected a path",
-        "row 4: https://example.org/a.jpg: is a URL; download the image and pass its path",
+        "row 4: ftp://example.org/a.jpg: is an address of 'ftp', which is read only if storage",
         "row 5:  : is an empty path",
         "row 6: <float64 array of shape (4, 4)>: an array must be uint8",
     ):

@@ -274,7 +274,7 @@ ODD_NAMES = ["red\x1b]0;title\x07.jpg", "two\nlines.jpg", "right\u202eto left.jp
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_names_in_messages_cannot_steer_a_terminal(loader, name):
     for use in (loader.transform, loader.fit, near_duplicate_groups):
-        rows = ["https://" + name] if use == loader.fit else [name]
+        rows = ["nonsense://host/" + name] if use == loader.fit else [name]
         with pytest.raises(ImageLoadError) as info:
             use(rows)
         assert len(str(info.value).splitlines()) == 2

@@ -99,7 +99,7 @@ MAY_IMPORT = {
     "losses": {"_keras"},
     "_estimators": {"_keras", "exceptions"},
     "_labels": {"_estimators", "exceptions"},
-    "images": {"_estimators", "exceptions"},
+    "images": {"_estimators", "_files", "exceptions"},
     "onnx": {"_files", "_labels", "exceptions", "images", "thresholds"},
     "datasets": {"_files", "exceptions"},
     "model_selection": {"_labels", "images", "exceptions"},

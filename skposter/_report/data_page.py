@@ -20,7 +20,7 @@ from skposter.display import (
     known_labels,
     plain_axes,
 )
-from skposter.images import UnreadableImage, as_sources, describe, natural_size
+from skposter.images import Access, UnreadableImage, as_sources, describe, natural_size
 from skposter.model_selection import near_duplicate_groups
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def data_report(
     """
     import pandas as pd
 
-    sources = as_sources(data.paths)
+    sources = as_sources(data.paths, Access())
     known = known_labels(data.y, "data.y")
     sizes, unreadable = _sizes(sources, n_jobs, verbose)
     frames = [data.get("problems"), image_problems]

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from skposter._report.pictures import data_uri, thumbnail
 from skposter.display import Outcome, label_losses
-from skposter.images import as_sources, describe
+from skposter.images import Access, RemoteFile, as_sources, describe
 from skposter.inspection import explain_each, heat_colours
 
 __all__ = ["Card", "CardLabel", "cards_of", "choose_cards"]
@@ -138,7 +138,7 @@ def cards_of(chosen, model, X, known, y_score, y_pred, thresholds, names, *, hea
         heats, reason = _heat_maps(
             model, _safe_indexing(X, rows), shown, loss[rows], known, y_pred[rows], names, verbose
         )
-    sources = as_sources(_safe_indexing(X, rows)) if rows else []
+    sources = as_sources(_safe_indexing(X, rows), Access()) if rows else []
     cards = []
     for i, ((row, kind), source) in enumerate(
         zip(chosen, tqdm(sources, "Drawing images", disable=not verbose), strict=True)
@@ -162,7 +162,9 @@ def cards_of(chosen, model, X, known, y_score, y_pred, thresholds, names, *, hea
             Card(
                 row,
                 kind,
-                os.path.basename(describe(source)) if isinstance(source, str) else f"row {row}",
+                os.path.basename(describe(source))
+                if isinstance(source, (str, RemoteFile))
+                else f"row {row}",
                 float(np.nanmean(loss[row])),
                 [names[j] for j in np.flatnonzero(known.labels[row])],
                 labels,

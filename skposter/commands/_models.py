@@ -131,6 +131,23 @@ class FittedModel(NamedTuple):
                         rows = np.delete(rows, bad)
         return probabilities, failures
 
+    def read_addresses(self, storage_options):
+        """Let the model read the addresses that whoever runs the command names.
+
+        Parameters
+        ----------
+        storage_options : dict or None
+            As of `ImageLoader`; None is fsspec's own configuration.
+        """
+        if hasattr(self.pipeline, "storage_options"):  # an exported model refuses them otherwise
+            self.pipeline.storage_options = storage_options or {}
+            return
+        from skposter._estimators.steps import image_loader  # which imports scikit-learn
+
+        loader = image_loader(self.pipeline)
+        if loader is not None:
+            loader.storage_options = storage_options
+
     def decide(self, probabilities):
         """Return 0/1 for each label of each image, `(n_samples, n_labels)`."""
         from skposter._labels.decisions import decide

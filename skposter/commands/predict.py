@@ -7,11 +7,13 @@ import io
 import os
 import sys
 
+from skposter._files.addresses import is_url, redacted
 from skposter.commands._console import json_text, write_data
+from skposter.commands._data import json_object
 from skposter.commands._models import TRUSTED_ONLY, load_model
 from skposter.commands._scores import shortened
 from skposter.commands.train import positive_int
-from skposter.exceptions import DataError
+from skposter.exceptions import DataError, SkposterError
 
 SOME_FAILED = 1
 # Longer names of images would leave no place for labels.
@@ -30,7 +32,20 @@ def add_arguments(parser):
     parser.add_argument(
         "model", metavar="MODEL", help="file written by skposter train or export (.onnx)"
     )
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="an image, or a folder of them")
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="an image, or a folder of them; or an address (https://, s3://, gs://) of an image, "
+        "or of a folder if it ends in /",
+    )
+    parser.add_argument(
+        "--storage-options",
+        metavar="JSON",
+        type=json_object,
+        help="how addresses are read, as of ImageLoader; other users see it: passwords belong into "
+        "the environment or the configuration of fsspec",
+    )
     parser.add_argument(
         "-k", type=positive_int, default=3, help="how many of the most probable labels to print"
     )
@@ -46,11 +61,15 @@ def run(args):
     """Run the command."""
     import numpy as np
 
-    paths, failures = list_images(args.images)
+    paths, failures = list_images(args.images, args.storage_options)
     model = load_model(args.model, onnx=True)
-    probabilities, unread = model.predict_loadable(
-        np.array(paths, dtype=object), progress=not args.quiet
-    )
+    model.read_addresses(args.storage_options)
+    try:
+        probabilities, unread = model.predict_loadable(
+            np.array(paths, dtype=object), progress=not args.quiet
+        )
+    except ImportError as error:  # an extra is not installed, which the message names
+        raise SkposterError(error) from error
     failures += [(path, why) for _, path, why in unread]
     bad = {index for index, _, _ in unread}
     if len(bad) == len(paths):
@@ -63,8 +82,15 @@ def run(args):
     return SOME_FAILED if failures else 0
 
 
-def list_images(names):
+def list_images(names, storage_options=None):
     """Return the paths of images; a folder stands for the images in it.
+
+    Parameters
+    ----------
+    names : list of str
+        Paths and addresses.
+    storage_options : dict, default=None
+        How folders elsewhere are listed.
 
     Returns
     -------
@@ -81,7 +107,9 @@ def list_images(names):
     """
     paths, failures = [], []
     for name in names:
-        if os.path.isdir(name):
+        if is_url(name):
+            paths += _list_elsewhere(name, storage_options)
+        elif os.path.isdir(name):
             from skposter.datasets import ImageFolder  # imports pandas: not for single images
 
             found = ImageFolder(name).image_names()
@@ -95,6 +123,22 @@ def list_images(names):
     if not paths:
         raise FileNotFoundError(f"there is no image {names[0]!r}")
     return paths, failures
+
+
+def _list_elsewhere(url, storage_options):
+    """Return the addresses that one stands for: itself, or images if it ends as folders do."""
+    if not url.endswith("/"):
+        return [url]
+    from skposter.datasets import image_folder
+
+    try:
+        found = image_folder(url, storage_options)
+    except ImportError as error:  # an extra is not installed, which the message names
+        raise SkposterError(error) from error
+    paths = found.paths_of(found.image_names())
+    if not paths:
+        raise DataError(f"the folder {redacted(url)!r} holds no image files")
+    return paths
 
 
 def describe(model, paths, probabilities, k):

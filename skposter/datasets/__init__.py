@@ -6,6 +6,7 @@ them, and `_image_table` puts that beside the files that `_image_folder` finds a
 """
 
 from skposter.datasets._annotations import load_coco, load_voc
+from skposter.datasets._folder_elsewhere import image_folder  # noqa: F401, for the command
 from skposter.datasets._image_folder import ImageFolder  # noqa: F401, for the command
 from skposter.datasets._image_folders import load_image_folders
 from skposter.datasets._image_table import load_image_csv, load_image_table

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from skposter._files.addresses import is_url, redacted
+from skposter.exceptions import DataError
+
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 _IS_PATH = re.compile(r"[/\\:]")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Found(NamedTuple):
@@ -27,7 +29,7 @@ class Found(NamedTuple):
     detail: str = ""
 
 
-class _Listing(NamedTuple):
+class Listing(NamedTuple):
     """One folder: key -> names; keys are names, and stems of images, in one Unicode form."""
 
     by_name: dict[str, list[str]]
@@ -53,14 +55,19 @@ class ImageFolder:
 
     def __init__(self, image_dir):
         self.path = os.fspath(image_dir)
+        if is_url(self.path):
+            raise DataError(
+                f"{redacted(self.path)!r} is an address; load_image_table and load_image_csv read "
+                "images from addresses, other readers need a folder of this machine"
+            )
         if not os.path.exists(self.path):
             raise FileNotFoundError(f"there is no image folder {self.path!r}")
         if not os.path.isdir(self.path):
             raise NotADirectoryError(f"image_dir={self.path!r} is a file, expected a folder")
         self._root = os.path.realpath(self.path)
         self._absolute = os.path.abspath(self.path)
-        self._parents = _parts(self._absolute)
-        self._opened: dict[str, _Listing | Found] = {}
+        self._parents = parts_of(self._absolute)
+        self._opened: dict[str, Listing | Found] = {}
         self._open("")
 
     def find(self, image_id: str) -> Found:
@@ -80,20 +87,20 @@ class ImageFolder:
         """
         if not _IS_PATH.search(image_id) and image_id not in ("", ".", ".."):
             return self._find_below([image_id], image_id)
-        if _URL.match(image_id):
+        if is_url(image_id):
             return Found(None, "outside_image_dir", "the id is a URL, not a file of image_dir")
-        parts = _parts(image_id, self._separators)
+        parts = parts_of(image_id, self._separators)
         if parts == ["."]:
             return Found(None, "missing_image", "the id is empty")
-        if os.pardir in _parts(image_id):
+        if os.pardir in parts_of(image_id):
             return Found(None, "outside_image_dir", "the id points outside image_dir")
-        if _parts(image_id)[0] == "" or os.path.splitdrive(image_id)[0]:
+        if parts_of(image_id)[0] == "" or os.path.splitdrive(image_id)[0]:
             return self._find_absolute(image_id)
         found = self._find_below(parts, image_id)
         if found.name is None and ntpath.splitdrive(image_id)[0]:
             return self._find_absolute(image_id)
         if found.name is None and "\\" in image_id and os.sep != "\\":
-            parts = _parts(image_id)
+            parts = parts_of(image_id)
             as_on_windows = self._find_below(parts, image_id)
             found = found if as_on_windows.kind == "missing_image" else as_on_windows
         if found.name is None and len(parts) > 1:
@@ -123,7 +130,7 @@ class ImageFolder:
         names = []
         for folder in folders:
             listing = self._open(folder)
-            if isinstance(listing, _Listing):
+            if isinstance(listing, Listing):
                 images = [name for names in listing.by_stem.values() for name in names]
                 names += [f"{folder}/{name}" if folder else name for name in images]
         return sorted(name for name in names if name not in besides)
@@ -142,14 +149,14 @@ class ImageFolder:
             for path in (os.path.normpath(image_id), os.path.realpath(image_id)):
                 for root in (self._absolute, self._root):
                     if Path(path).is_relative_to(root):
-                        below = _parts(os.path.relpath(path, root), self._separators)
+                        below = parts_of(os.path.relpath(path, root), self._separators)
                         return self._find_below(below, image_id)
         return Found(None, "outside_image_dir", "the id is absolute and points outside image_dir")
 
     def _without_own_name(self, parts: list[str]) -> list[str] | None:
         """Take off the last folders of the image folder's own path, unless they lie in it too."""
         opened = self._open(parts[0])
-        if isinstance(opened, _Listing) or opened.kind != "missing_image":
+        if isinstance(opened, Listing) or opened.kind != "missing_image":
             return None
         for n in range(min(len(parts) - 1, len(self._parents)), 0, -1):
             if self._parents[-n:] == parts[:n]:
@@ -175,7 +182,7 @@ class ImageFolder:
     def _is_inside(self, name: str) -> bool:
         return Path(os.path.realpath(self.path_of(name))).is_relative_to(self._root)
 
-    def _open(self, folder: str) -> _Listing | Found:
+    def _open(self, folder: str) -> Listing | Found:
         if folder not in self._opened:
             path = self.path_of(folder) if folder else self.path
             try:
@@ -193,15 +200,15 @@ class ImageFolder:
         return self._opened[folder]
 
 
-def _parts(path: str, separators: str = "/\\") -> list[str]:
+def parts_of(path: str, separators: str = "/\\") -> list[str]:
     """Split a path; an absolute one begins with ``""``, an empty one is ``["."]``."""
     parts = re.split("[" + re.escape(separators) + "]", path)
     below = [part for part in parts if part not in ("", ".")]
     return ["", *below] if len(parts) > 1 and parts[0] == "" else below or ["."]
 
 
-def _list_folder(path: str) -> _Listing:
-    listing = _Listing({}, {}, set(), {})
+def _list_folder(path: str) -> Listing:
+    listing = Listing({}, {}, set(), {})
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name.startswith("._"):  # what macOS keeps beside a file on foreign disks
@@ -211,32 +218,29 @@ def _list_folder(path: str) -> _Listing:
                     continue
             except OSError:  # a link to itself
                 continue
-            listing.by_name.setdefault(_key(entry.name), []).append(entry.name)
-            stem, extension = _split_extension(entry.name)
-            if extension in IMAGE_EXTENSIONS:
-                listing.by_stem.setdefault(_key(stem), []).append(entry.name)
+            _enter(listing, entry.name)
             if entry.is_symlink():
                 listing.links.add(entry.name)
     return listing
 
 
-def _matches(listing: _Listing, name: str) -> list[str]:
+def _matches(listing: Listing, name: str) -> list[str]:
     key = _key(name)
     if key in listing.by_name:
         return listing.by_name[key]
-    stem, extension = _split_extension(key)
+    stem, extension = split_extension(key)
     if extension in IMAGE_EXTENSIONS:
         candidates = listing.by_stem.get(stem, [])
-        same_but_case = [name for name in candidates if _split_extension(name)[1] == extension]
+        same_but_case = [name for name in candidates if split_extension(name)[1] == extension]
         if same_but_case:
             return same_but_case
     return sorted(listing.by_stem.get(key, []))
 
 
-def _similar(listing: _Listing, name: str) -> str:
+def _similar(listing: Listing, name: str) -> str:
     """Say which file a missing one may be; which it is, only the user knows."""
     key = _key(name)
-    stem, extension = _split_extension(key)
+    stem, extension = split_extension(key)
     if extension in IMAGE_EXTENSIONS and stem in listing.by_stem:
         return f", but {listing.by_stem[stem][0]!r}"
     if not listing.folded:
@@ -249,7 +253,23 @@ def _similar(listing: _Listing, name: str) -> str:
     return ""
 
 
-def _split_extension(name: str) -> tuple[str, str]:
+def as_listing(names: Iterable[str]) -> Listing:
+    """Return the files of a folder without links as they are looked up."""
+    listing = Listing({}, {}, set(), {})
+    for name in names:
+        if not name.startswith("._"):  # what macOS keeps beside a file on foreign disks
+            _enter(listing, name)
+    return listing
+
+
+def _enter(listing: Listing, name: str) -> None:
+    listing.by_name.setdefault(_key(name), []).append(name)
+    stem, extension = split_extension(name)
+    if extension in IMAGE_EXTENSIONS:
+        listing.by_stem.setdefault(_key(stem), []).append(name)
+
+
+def split_extension(name: str) -> tuple[str, str]:
     """Split a name as `os.path.splitext` does, twice as fast; the extension is in lower case."""
     stem, _, extension = name.rpartition(".")
     return (stem, f".{extension.lower()}") if stem.strip(".") else (name, "")

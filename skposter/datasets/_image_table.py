@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from skposter.datasets._cells import Cells, key_of
 from skposter.datasets._columns import Columns, understand
+from skposter.datasets._folder_elsewhere import image_folder
 from skposter.datasets._image_folder import Found, ImageFolder
 from skposter.datasets._labels import read_labels
 from skposter.datasets._problems import (
@@ -109,6 +110,7 @@ def load_image_table(
     sep: str | None = None,
     encoding: str | None = None,
     column_names: Sequence[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     return_X_y: bool = False,
 ) -> LabelledImages | PathsAndLabels:
     r"""Load image paths and their labels from any table of labels and a folder.
@@ -121,12 +123,16 @@ def load_image_table(
     ----------
     table : DataFrame, str or path-like
         The table, or a file: text with separated cells (``.csv``, ``.tsv``, ``.txt``), JSON
-        (``.json``, ``.jsonl``), Parquet or Excel (``pip install "skposter[tables]"``).
+        (``.json``, ``.jsonl``), Parquet or Excel (``pip install "skposter[tables]"``). A file may
+        also be an address (``s3://bucket/labels.csv``).
     image_dir : str or path-like
         The folder of the images. An id names the file ``image_dir/<id>``, with its extension
         (``.jpg``, ``.jpeg``, ``.png``, ``.webp``, ``.gif``, ``.bmp``, ``.tif``, ``.tiff``, in any
         case) or without. Ids may name subfolders, begin with the name of `image_dir` itself, be
-        absolute, or be written with ``\``; none leads outside `image_dir`.
+        absolute, or be written with ``\``; none leads outside `image_dir`. A folder elsewhere is an
+        address (``s3://bucket/posters``), and ids may be addresses below it. What is below a web
+        address cannot be listed: there ids need their extension, images that are missing are found
+        when they are read, and ``"https://"`` is above every ``https`` address.
     id_column : str or None, default=None
         The column of ids. None takes the one whose cells name images.
     image_path : str, callable or None, default=None
@@ -169,6 +175,8 @@ def load_image_table(
     column_names : list of str or None, default=None
         The names of the columns of a file without a header. With fewer names than columns, the
         last column takes the rest as a list.
+    storage_options : dict or None, default=None
+        How addresses are read, as of :class:`~skposter.ImageLoader`.
     return_X_y : bool, default=False
         Return ``(paths, y)`` instead of a Bunch.
 
@@ -255,9 +263,14 @@ def load_image_table(
         split=split,
         metadata_columns=_as_names("metadata_columns", metadata_columns, may_be_empty=True),
     )
-    folder = ImageFolder(image_dir)
+    folder = image_folder(image_dir, storage_options)
     read = read_table(
-        table, folder.names_image, sep=sep, encoding=encoding, column_names=column_names
+        table,
+        folder.names_image,
+        sep=sep,
+        encoding=encoding,
+        column_names=column_names,
+        storage_options=storage_options,
     )
     try:
         data = _load(read, folder, asked, label_names, on_missing, on_duplicate)
@@ -297,6 +310,7 @@ def load_image_csv(
     label_values: Mapping[Any, Any] | None = None,
     on_missing: Literal["raise", "drop"] = "raise",
     on_duplicate: Literal["drop", "keep", "union"] = "drop",
+    storage_options: Mapping[str, Any] | None = None,
     return_X_y: bool = False,
 ) -> LabelledImages | PathsAndLabels:
     r"""Load image paths and their labels from a CSV and a folder.
@@ -317,6 +331,8 @@ def load_image_csv(
         What to do with rows that have no image.
     on_duplicate : {"drop", "keep", "union"}, default="drop"
         What to do with a row that repeats an image.
+    storage_options : dict or None, default=None
+        How addresses are read.
     return_X_y : bool, default=False
         Return ``(paths, y)`` instead of a Bunch.
 
@@ -366,6 +382,7 @@ def load_image_csv(
         label_values=label_values,
         on_missing=on_missing,
         on_duplicate=on_duplicate,
+        storage_options=storage_options,
     )
     return (data.paths, data.y) if return_X_y else data
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from skposter._files.addresses import redacted
 from skposter.datasets._image_folder import Found, ImageFolder
 from skposter.exceptions import DataError
 
@@ -44,6 +45,7 @@ def row_problems(ids: Sequence[str], found: Sequence[Found], y: pd.DataFrame) ->
     first_of: dict[str, int] = {}
     for number, (image_id, image) in enumerate(zip(ids, found, strict=True)):
         row = rows[number]
+        image_id = redacted(image_id)  # of an address, which may hold a password
         if image.name is None:
             problems.append(Problem(row, image_id, image.kind, image.detail))
         first = first_of.setdefault(image.name or image_id, number)

@@ -11,18 +11,22 @@ from __future__ import annotations
 import csv
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from skposter._files.addresses import RemoteError, is_url, local_path, redacted
+from skposter._files.remote import Access
 from skposter.datasets._cells import bit, load_json
 from skposter.datasets._image_folder import IMAGE_EXTENSIONS
 from skposter.exceptions import DataError
 
 WHITESPACE = r"\s+"
 _SAMPLE = 100
+_MAX_BYTES = 1 << 30
 _EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
 _PARQUET = (".parquet", ".pq")
 # What columns of ids are called; a cell like these is a header even if an image is called so.
@@ -52,6 +56,7 @@ def read_table(
     sep: str | None = None,
     encoding: str | None = None,
     column_names: Sequence[str] | None = None,
+    storage_options=None,
 ) -> Table:
     r"""Read a table.
 
@@ -70,6 +75,8 @@ def read_table(
     column_names : sequence of str or None, default=None
         The names of the columns where the file has no header. With fewer names than columns, the
         last column is a list of all cells from there.
+    storage_options : dict or None, default=None
+        How an address is read.
 
     Returns
     -------
@@ -92,6 +99,8 @@ def read_table(
             raise DataError("column_names is for files; name the columns of the DataFrame itself")
         return _from_frame(table, names_image)
     path = os.fspath(table)
+    if is_url(path):
+        return _read_elsewhere(path, names_image, sep, encoding, column_names, storage_options)
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no label table {path!r}")
     if not os.path.isfile(path):
@@ -100,6 +109,32 @@ def read_table(
         return _read_file(path, names_image, sep, encoding, column_names)
     except DataError as error:
         raise DataError(f"{path!r}: {error}") from None
+
+
+def _read_elsewhere(url, names_image, sep, encoding, column_names, storage_options) -> Table:
+    path, name = local_path(url), redacted(url)
+    if path is not None:
+        return read_table(path, names_image, sep=sep, encoding=encoding, column_names=column_names)
+    failure: Exception
+    try:
+        content = Access(storage_options).read(url, _MAX_BYTES)
+    except RemoteError as error:
+        kind = FileNotFoundError if error.kind == "missing" else DataError
+        failure = kind(f"the label table {name!r} cannot be read: {error}")
+    except ValueError as error:
+        failure = DataError(f"the label table {name!r} {error}")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            ending = os.path.splitext(re.split("[?#]", url)[0])[1]
+            path = os.path.join(folder, "table" + ending)
+            with open(path, "wb") as file:
+                file.write(content)
+            try:
+                table = _read_file(path, names_image, sep, encoding, column_names)
+            except DataError as error:
+                raise DataError(f"{name!r}: {error}") from None
+        return table._replace(name=repr(name))
+    raise failure
 
 
 def _read_file(path, names_image, sep, encoding, column_names) -> Table:

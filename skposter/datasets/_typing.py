@@ -23,6 +23,7 @@ class CSVOptions(TypedDict, total=False):
     label_values: Mapping[Any, Any] | None
     on_missing: Literal["raise", "drop"]
     on_duplicate: Literal["drop", "keep", "union"]
+    storage_options: Mapping[str, Any] | None
 
 
 class TableOptions(CSVOptions, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skposter.images import (
+    Access,
     PixelOptions,
     UnreadableImage,
     as_sources,
@@ -38,7 +39,7 @@ def load_shown(X, *, width=330):
         If some cannot be read; it names all of them.
     """
     images, failures = [], []
-    for row, source in enumerate(as_sources(X)):
+    for row, source in enumerate(as_sources(X, Access())):
         try:
             across, down = natural_size(source)
             scale = min(width / across, _HIGHEST * width / down)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skposter._files.remote import Access, RemoteFile
 from skposter.images._cache import cache_usage, cached_folders, clear_cache, open_cache
 from skposter.images._decoding import Decoder
 from skposter.images._lazy import LazyImages
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from skposter.images._loader import ImageLoader
 
 __all__ = [
+    "Access",
     "Decoder",
     "ImageLoader",
     "LazyImages",
     "PixelOptions",
+    "RemoteFile",
     "UnreadableImage",
     "as_sources",
     "cache_usage",

@@ -8,12 +8,13 @@ Layout of a cache folder::
         <shard>.index            one 24-byte record a row
     skposter.lock
 
-A record is the key of an image (a digest of its path, size and modification time), the CRC-32 of
-its pixels and a check of the record itself. Rows are written before their record, and nothing is
-trusted on reading: a row counts only if what arrived in memory has its CRC, which is seeded with
-the key. So a writer may be killed at any byte, files may be damaged, deleted or swapped, and the
-worst that happens is that an image is decoded again. The lock is there to decode each image once,
-not for correctness. What may only be read is read: nothing is locked or written there.
+A record is the key of an image (a digest of its path, size and modification time, or of its
+address, size and ETag), the CRC-32 of its pixels and a check of the record itself. Rows are written
+before their record, and nothing is trusted on reading: a row counts only if what arrived in memory
+has its CRC, which is seeded with the key. So a writer may be killed at any byte, files may be
+damaged, deleted or swapped, and the worst that happens is that an image is decoded again. The lock
+is there to decode each image once, not for correctness. What may only be read is read: nothing is
+locked or written there.
 
 Rows are read into the caller's array (`readinto` from the page cache) instead of being mapped: a
 mapped shard would count as the process's memory, so that peak memory grew with the number of
@@ -37,6 +38,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from skposter._estimators.user_warnings import warn_user
+from skposter._files.remote import RemoteFile
 from skposter.images._sources import file_key
 
 __all__ = ["PixelCache", "cache_usage", "cached_folders", "clear_cache", "open_cache"]
@@ -191,7 +193,20 @@ class PixelCache:
         self._lock = FileLock(directory / "skposter.lock")
         self.refresh()
 
-    key = staticmethod(file_key)
+    @staticmethod
+    def key(source):
+        """Return the key of a file or of an address as it is now, or None if it has none."""
+        if isinstance(source, str):
+            return file_key(source)
+        if not isinstance(source, RemoteFile) or source.key is None:
+            return None
+        text = source.key.encode(errors="surrogatepass")
+        return hashlib.blake2b(text, digest_size=16, person=b"address").digest()
+
+    @staticmethod
+    def has(file):
+        """Tell whether an address may be in here; other processes may have read it."""
+        return True
 
     # ----------------------------------------------------------------------------------------------
     # Reading

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from skposter._estimators.user_warnings import warn_user
+from skposter._files.remote import RemoteFile, reading_ahead
 from skposter.exceptions import ImageLoadWarning
+from skposter.images._opening import fetched
 from skposter.images._pixels import PixelOptions, UnreadableImage, load_pixels, pixel_settings
 from skposter.images._scratch import scratch
 from skposter.images._sources import describe, failure_report
 
-__all__ = ["MID_GREY", "Decoder", "Pool", "threads"]
+__all__ = ["MID_GREY", "Decoder", "Pool", "files_elsewhere", "threads"]
 
 MID_GREY = 128
 _SLICE = 32
@@ -107,19 +109,25 @@ class Decoder:
             failures = []
             for i in part:
                 try:
-                    images[i] = load_pixels(sources[i], options)
+                    source = fetched(ahead.take, i) if i in elsewhere else sources[i]
+                    images[i] = load_pixels(source, options)
                 except UnreadableImage as error:
                     failures.append((i, str(error)))
             return failures
 
-        return pool.collect(some, positions, done)
+        elsewhere = files_elsewhere(sources, positions)
+        with reading_ahead(elsewhere, options.max_bytes) as ahead:
+            return pool.collect(some, positions, done)
 
     def _decode_with(self, cache, images, sources, pool, done):
         keys: list[bytes | None] = [None] * len(sources)
+        asked = [f for f in files_elsewhere(sources, range(len(sources))).values() if cache.has(f)]
+        if asked:
+            asked[0].access.look_up([file.url for file in asked])
 
         def some(part):
             for i in part:
-                keys[i] = cache.key(sources[i]) if isinstance(sources[i], str) else None
+                keys[i] = cache.key(sources[i])
             first = part[0]
             return [
                 first + i for i in cache.read([keys[i] for i in part], images[first : part[-1] + 1])
@@ -140,6 +148,8 @@ class Decoder:
             left = [i for i in missing if cache.read([keys[i]], images[i : i + 1])]
             done(len(missing) - len(left))
             failures = self._decode_into(images, sources, left, pool, done)
+            for i in files_elsewhere(sources, left):
+                keys[i] = cache.key(sources[i])  # of what was read
             failed = {i for i, _ in failures}
             good = [i for i in left if keys[i] is not None and i not in failed]
             if alone and good:
@@ -165,6 +175,11 @@ class Decoder:
         if news:
             report = failure_report(news, "Images that could not be loaded")
             warn_user(f"A grey image stands in for each.\n{report}", ImageLoadWarning)
+
+
+def files_elsewhere(sources, positions):
+    """Return those of the sources that are read from an address, by their positions."""
+    return {i: sources[i] for i in positions if isinstance(sources[i], RemoteFile)}
 
 
 class Pool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skposter.images._decoding import files_elsewhere
 from skposter.images._free_memory import check_fits
 from skposter.images._pixels import pixel_settings
 from skposter.images._prefetch import prefetched
@@ -161,16 +162,24 @@ class LazyImages:
         keys : list of bytes
         """
         settings = f"{pixel_settings(self._decoder.options)} {self._decoder.on_error}".encode()
+        self._look_up()
         return [
             hashlib.blake2b(settings + identity(source), digest_size=16).digest()
             for source in self._sources
         ]
 
+    def _look_up(self):
+        """Learn the versions of what lies elsewhere, many at once."""
+        elsewhere = [*files_elsewhere(self._sources, range(len(self._sources))).values()]
+        if elsewhere:
+            elsewhere[0].access.look_up([file.url for file in elsewhere])
+
     def fingerprint(self) -> str:
         """Return a digest of what the pixels depend on, without decoding.
 
         It changes with the loader's parameters, Pillow's version and switches, the images, their
-        order, and the path, size or modification time of a file.
+        order, and the path, size or modification time of a file, or the address, size or ETag of
+        what lies elsewhere.
 
         Returns
         -------
@@ -179,6 +188,7 @@ class LazyImages:
         digest = hashlib.blake2b(digest_size=16)
         settings = pixel_settings(self._decoder.options)
         digest.update(f"{settings} {self._decoder.on_error} {self.shape}".encode())
+        self._look_up()
         for source in self._sources:
             part = identity(source)
             digest.update(len(part).to_bytes(8, "little"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skposter._files.addresses import StorageOptions
+from skposter._files.remote import Access
 from skposter.images._cache import cache_usage, clear_cache
 from skposter.images._decoding import Decoder, threads
 from skposter.images._free_memory import check_fits
@@ -31,6 +34,26 @@ if TYPE_CHECKING:
     from skposter._typing import PathLike, Samples
 
 __all__ = ["ImageLoader"]
+
+
+class _ShownByName:
+    """A parameter whose values no representation of the estimator shows, as they may be secret."""
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        try:
+            return instance.__dict__[self._name]
+        except KeyError:  # of a loader that was pickled before there was such a parameter
+            raise AttributeError(self._name) from None
+
+    def __set__(self, instance, value):
+        if isinstance(value, Mapping) and not isinstance(value, StorageOptions):
+            value = StorageOptions(value)
+        instance.__dict__[self._name] = value
 
 
 class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -64,8 +87,8 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     on_error : {"raise", "blank"}, default="raise"
         What an image that cannot be loaded does: one `ImageLoadError` after the whole batch names
         all of them, or each is replaced by mid-grey, rows stay aligned with `y`, and one
-        `ImageLoadWarning` names all. Rows that are no image source at all, like None or a URL,
-        always raise.
+        `ImageLoadWarning` names all. Rows that are no image source at all, like None, always
+        raise.
     max_pixels : int, default=25_000_000
         Images with more are refused. It bounds memory as well: an image whose decoding would take
         more than 8 bytes times `max_pixels` is refused (a WebP takes 16 bytes a pixel).
@@ -79,7 +102,8 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     cache_dir : str or path-like, default=None
         Folder for decoded pixels, shared by folds, candidates, predictions and processes. An image
         is found again by its absolute path, size and modification time and by all parameters
-        above, so a file that was overwritten is decoded anew. Only files are cached. By default
+        above, so a file that was overwritten is decoded anew; what lies elsewhere by its address,
+        size and ETag. Only files and addresses are cached. By default
         images that this process loads repeatedly, as a search does, are kept in a temporary file
         that ends with it, unless `lazy`.
     cache_limit : int, default=10_000_000_000
@@ -90,6 +114,13 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     lazy : bool, default=False
         Whether `transform` returns `LazyImages`, which are decoded when they are looked at, instead
         of an array.
+    storage_options : dict, default=None
+        How images are read whose paths are addresses (``s3://bucket/a.jpg``, ``gs://``,
+        ``https://``, ...): the options of fsspec's file system, or a dictionary of them by
+        protocol, ``{"s3": {...}, "https": {...}}``. None is fsspec's own configuration, with the
+        credentials that its libraries find. ``{"allow_private_hosts": True}`` lets web addresses
+        lead into private networks and to this machine. They are not shown, not written by
+        `skposter.save`, but pickled (by joblib too).
     verbose : int, default=0
         Whether to show a progress bar.
 
@@ -97,6 +128,8 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     ------
     skposter.exceptions.ImageLoadError
         From `transform`: images that cannot be loaded, or rows that are not image sources.
+    ImportError
+        From `fit` and `transform`: the package is not installed that reads an address.
     MemoryError
         From `transform`, before anything is decoded: the array would not fit into free memory.
 
@@ -154,6 +187,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         "cache_dir": [str, os.PathLike, None],
         "cache_limit": [Interval(Integral, 0, None, closed="left")],
         "lazy": ["boolean"],
+        "storage_options": [dict, None],
         "verbose": ["verbose"],
     }
 
@@ -176,6 +210,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         cache_dir: PathLike | None = None,
         cache_limit: int = 10_000_000_000,
         lazy: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
         verbose: int = 0,
     ) -> None:
         self.size = size
@@ -192,6 +227,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.cache_dir = cache_dir
         self.cache_limit = cache_limit
         self.lazy = lazy
+        self.storage_options = storage_options
         self.verbose = verbose
 
     def fit(self, X: Samples, y: Any = None) -> Self:
@@ -209,7 +245,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self : ImageLoader
         """
         self._decoder()
-        as_sources(X)
+        self._sources(X)
         return self
 
     def transform(self, X: Samples) -> NDArray[np.uint8] | Any:
@@ -218,11 +254,12 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         Parameters
         ----------
         X : list, array, column or one-column table of n_samples image sources
-            Paths (str or path-like), encoded images (bytes or readable binary files), objects
-            whose method ``open`` gives one (as of `zipfile.Path` and fsspec; read when the image is
-            decoded), cells ``{"bytes": ..., "path": ...}`` of Hugging Face's datasets, PIL images,
-            or uint8 arrays of any size with 1, 3 or 4 channels. Columns and tables may be those of
-            pandas, polars and Arrow. A str is always a path, bytes are always an encoded image.
+            Paths (str or path-like), addresses (``s3://``, ``https://``, ...), encoded images
+            (bytes or readable binary files), objects whose method ``open`` gives one (as of
+            `zipfile.Path` and fsspec; read when the image is decoded), cells ``{"bytes": ...,
+            "path": ...}`` of Hugging Face's datasets, PIL images, or uint8 arrays of any size with
+            1, 3 or 4 channels. Columns and tables may be those of pandas, polars and Arrow. A str
+            is always a path or an address, bytes are always an encoded image.
 
         Returns
         -------
@@ -230,7 +267,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             Or `LazyImages` of that shape with ``lazy=True``.
         """
         decoder = self._decoder()
-        sources = as_sources(X)
+        sources = self._sources(X)
         images = LazyImages(sources, decoder)
         if self.lazy:
             return images
@@ -258,7 +295,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         import pandas as pd
 
         decoder = self._decoder()
-        sources = as_sources(X)
+        sources = self._sources(X)
         with self._progress(len(sources), "Verifying images") as done:
             problems = image_problems(sources, decoder, done)
         table = pd.DataFrame(problems, columns=["row", "path", "kind", "detail"], dtype=object)
@@ -311,6 +348,12 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             forget_scratch()
         else:
             clear_cache(self.cache_dir)
+
+    # Options are set by name, and kept from being shown with the other parameters.
+    storage_options: Any = _ShownByName()
+
+    def _sources(self, X):
+        return as_sources(X, Access(self.storage_options))
 
     def _decoder(self):
         self._validate_params()

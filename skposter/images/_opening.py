@@ -18,10 +18,19 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from skposter._files.addresses import RemoteError
+from skposter._files.remote import RemoteFile
 from skposter.images._sources import open_binary
 from skposter.images._tags import why_not_jpeg, why_not_tiff
 
-__all__ = ["UnreadableImage", "check_memory", "checked_formats", "opened", "quiet_pillow"]
+__all__ = [
+    "UnreadableImage",
+    "check_memory",
+    "checked_formats",
+    "fetched",
+    "opened",
+    "quiet_pillow",
+]
 
 _BYTES_PER_PIXEL = 8
 _SMALL_FILE = 1 << 19
@@ -41,7 +50,7 @@ class UnreadableImage(Exception):  # noqa: N818 - private, carries what the publ
 
 @contextlib.contextmanager
 def opened(source, options):
-    """Open a path, encoded bytes or what has a method `open`; yield the image, not yet decoded.
+    """Open a path, an address, bytes or what has a method `open`; yield the image, undecoded.
 
     With it comes the memory, in bytes, that decoding will take beside the pixels: `check_memory`
     wants it back once the size to decode at is known.
@@ -50,7 +59,9 @@ def opened(source, options):
         if isinstance(source, str):
             file, size = _open_regular_file(source, options.max_bytes)
         else:
-            if not isinstance(source, bytes):
+            if isinstance(source, RemoteFile):
+                source = fetched(source.read, options.max_bytes)
+            elif not isinstance(source, bytes):
                 source = _read_whole(source, options.max_bytes)
             size = len(source)
             _check_bytes(size, options.max_bytes)
@@ -123,7 +134,7 @@ def _open_regular_file(path, max_bytes):
 
 
 def _read_whole(source, max_bytes):
-    """Read a member of an archive or a remote file, no more of it than is accepted."""
+    """Read a member of an archive or what else opens, no more of it than is accepted."""
     try:
         with open_binary(source) as file:
             content = file.read(max_bytes + 1)
@@ -136,6 +147,15 @@ def _read_whole(source, max_bytes):
     if not isinstance(content, bytes):
         raise UnreadableImage("unreadable", "opens in text mode; open it in mode 'rb'")
     return content
+
+
+def fetched(read, *arguments):
+    """Return the bytes that an address gives, or raise UnreadableImage with the reason."""
+    try:
+        return read(*arguments)
+    except RemoteError as error:
+        kind, reason = error.kind, error.reason
+    raise UnreadableImage(kind, reason)
 
 
 def _read(descriptor, size):

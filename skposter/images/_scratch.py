@@ -19,6 +19,7 @@ import weakref
 from functools import lru_cache
 from typing import Any
 
+from skposter._files.remote import RemoteFile
 from skposter.images._sources import SETTLED_NS
 
 __all__ = ["Scratch", "forget_scratch", "scratch"]
@@ -58,6 +59,7 @@ class _File:
             self._close()
         self._where: dict[bytes, int] = {}
         self._seen: set[bytes] = set()
+        self.addresses: set[int] = set()
         self._end = 0
         self._read_at = time.monotonic()
         self._file: Any = None
@@ -124,8 +126,24 @@ class Scratch:
         self.row_bytes = row_bytes
         self._limit = limit
 
-    def key(self, path):
-        """Return the key of the file as it is now, or None if that cannot be told.
+    def key(self, source):
+        """Return the key of a file or of an address as it is now, or None if it has none."""
+        if isinstance(source, str):
+            return self._key_of_path(source)
+        if not isinstance(source, RemoteFile) or source.key is None:
+            return None
+        if len(self._file.addresses) >= _REMEMBERED:
+            self._file.addresses.clear()
+        self._file.addresses.add(hash(source.url))
+        text = f"address {source.key}".encode(errors="surrogatepass")
+        return hashlib.blake2b(text, key=self._settings).digest()[:16]
+
+    def has(self, file):
+        """Tell whether an address may be in here: what was never read need not be asked for."""
+        return hash(file.url) in self._file.addresses
+
+    def _key_of_path(self, path):
+        """Return the key of a file.
 
         The time of the last change of the inode is in it, which nobody can set back.
         """

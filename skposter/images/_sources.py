@@ -1,8 +1,8 @@
 """What counts as an image source: any accepted ``X`` becomes a 1-D object array of them.
 
-A source is a path (``str``), an encoded image (``bytes``), something with a method ``open`` (a
-member of an archive, a remote file), a PIL image or a uint8 array. Nothing but file objects is read
-here, so 100,000 paths cost what their strings cost.
+A source is a path (``str``), an address (`RemoteFile`), an encoded image (``bytes``), something
+with a method ``open`` (a member of an archive), a PIL image or a uint8 array. Nothing but file
+objects is read here, so 100,000 paths cost what their strings cost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
+from skposter._files.addresses import identifying, is_url, local_path, redacted
+from skposter._files.remote import RemoteFile
 from skposter.exceptions import ImageLoadError
 
 __all__ = [
@@ -35,7 +37,6 @@ __all__ = [
 # A second write within a tick of the file system's clock could leave the same times.
 SETTLED_NS = 20_000_000
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # No encoded image is free of control characters.
 _PATH_IN_BYTES = re.compile(rb"[^\x00-\x1f]{1,4096}\.[a-zA-Z0-9]{2,5}")
 _HERE = (None, "", "file", "local")
@@ -43,7 +44,7 @@ _CELL = {"bytes", "path"}
 _NAMED_IN_MESSAGE = 1000
 
 
-def as_sources(X):
+def as_sources(X, access=None):
     """Return `X` as a 1-D object array of image sources.
 
     Parameters
@@ -53,6 +54,9 @@ def as_sources(X):
         ``open`` gives one, cells ``{"bytes": ..., "path": ...}``, PIL images, uint8 arrays; or one
         uint8 array of shape (n_samples, height, width, channels). Columns and tables are those of
         pandas, polars, Arrow and Hugging Face's datasets.
+    access : Access, default=None
+        How addresses (``s3://bucket/a.jpg``) are read. None refuses them: whoever predicts what
+        others send must not be made to fetch it.
 
     Returns
     -------
@@ -63,14 +67,16 @@ def as_sources(X):
     TypeError
         `X` as a whole is not a sequence of sources.
     ImageLoadError
-        Some rows are not image sources (None, NaN, a number, a URL); it lists all of them.
+        Some rows are not image sources (None, NaN, a number); it lists all of them.
+    ImportError
+        The package that reads an address is not installed.
     """
     rows = _rows(X)
     sources = np.empty(len(rows), dtype=object)
     failures = []
     for index, row in enumerate(rows):
         try:
-            sources[index] = _as_source(row)
+            sources[index] = _as_source(row, access)
         except (TypeError, ValueError, OSError) as error:
             failures.append((index, describe(row), str(error)))
     if failures:
@@ -81,10 +87,12 @@ def as_sources(X):
 def describe(source):
     """Name `source` in a message: the path itself, or a few words for what is in memory."""
     if isinstance(source, str):
-        return str(source)
+        return redacted(str(source))
+    if isinstance(source, RemoteFile):
+        return repr(source)
     if isinstance(source, bytes):
         if len(source) <= 4096 and _PATH_IN_BYTES.fullmatch(source):
-            return repr(source)
+            return repr(redacted(source.decode(errors="backslashreplace")).encode())
         return f"<{len(source)} bytes>"
     if isinstance(source, np.ndarray):
         return f"<{source.dtype} array of shape {source.shape}>"
@@ -137,16 +145,27 @@ def file_key(path):
 def identity(source):
     """Return bytes that change when the pixels of `source` would.
 
-    Files are not read: their `file_key` tells.
+    Files are not read: their `file_key` tells; of addresses what `Access.look_up` has found out.
     """
     if isinstance(source, str):
         key = file_key(source)
         missing = f"missing {os.path.abspath(source)}".encode(errors="surrogatepass")
         return missing if key is None else b"file " + key
+    if isinstance(source, RemoteFile):
+        return _identity_elsewhere(source)
     if is_pil_image(source):
         header = f"PIL {source.mode} {source.size} {sorted(source.getexif().items())} "
         return header.encode() + hashlib.blake2b(source.tobytes()).digest()
     return content_digest(source)
+
+
+def _identity_elsewhere(source):
+    if source.key is not None:
+        return b"address " + source.key.encode(errors="surrogatepass")
+    try:
+        return content_digest(source)
+    except OSError:
+        return f"missing {identifying(source.url)}".encode(errors="surrogatepass")
 
 
 def content_digest(source):
@@ -238,11 +257,11 @@ def _array_rows(X):
     )
 
 
-def _as_source(row):
+def _as_source(row, access):
     """Return one row as a source; the message of the error it may raise completes "row i: "."""
     if isinstance(row, str):
-        if _URL.match(row):
-            raise ValueError("is a URL; download the image and pass its path")
+        if is_url(row):
+            return _as_file(str(row), access)
         if not row.strip():
             raise ValueError("is an empty path")
         return str(row)
@@ -255,10 +274,12 @@ def _as_source(row):
         return os.fsdecode(row)
     if is_pil_image(row):
         return row
+    if isinstance(row, RemoteFile):
+        return row
     if isinstance(row, Mapping):
-        return _as_source(_in_cell(row))
+        return _as_source(_in_cell(row), access)
     if hasattr(row, "as_py"):  # Arrow's
-        return _as_source(row.as_py())
+        return _as_source(row.as_py(), access)
     if callable(getattr(row, "read", None)):
         return _read_from_start(row)
     if hasattr(row, "__array__"):
@@ -266,13 +287,20 @@ def _as_source(row):
         if array.ndim:
             return _checked_array(array)
         if isinstance(array.item(), (str, bytes)):
-            return _as_source(array.item())
+            return _as_source(array.item(), access)
     if callable(getattr(row, "open", None)):
         return row
     raise TypeError(
         f"is {type(row).__name__}; expected a path, encoded bytes, a file object, a PIL image or "
         "a uint8 array"
     )
+
+
+def _as_file(url, access):
+    if access is None:
+        raise ValueError("is a URL, which is not read here; pass the image or its path")
+    path = local_path(url)
+    return access.file(url) if path is None else path
 
 
 def _in_cell(cell):

@@ -7,7 +7,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from skposter.images._decoding import Pool
+from skposter._files.remote import reading_ahead
+from skposter.images._decoding import Pool, files_elsewhere
+from skposter.images._opening import fetched
 from skposter.images._pixels import UnreadableImage, load_pixels
 from skposter.images._sources import content_digest, describe, is_pil_image, printable
 
@@ -23,15 +25,18 @@ def image_problems(sources, decoder, done=lambda n: None):
         problems = []
         for row in part:
             try:
-                load_pixels(sources[row], decoder.options)
+                source = fetched(ahead.take, row) if row in elsewhere else sources[row]
+                load_pixels(source, decoder.options)
             except UnreadableImage as error:
                 problems.append((row, describe(sources[row]), error.kind, printable(str(error))))
             else:
                 if row in same_length:
-                    contents[row] = content_digest(sources[row])
+                    contents[row] = content_digest(source)
         return problems
 
-    with Pool(decoder.n_threads) as pool:
+    elsewhere = files_elsewhere(sources, range(len(sources)))
+    ahead = reading_ahead(elsewhere, decoder.options.max_bytes)
+    with Pool(decoder.n_threads) as pool, ahead:
         problems = pool.collect(some, range(len(sources)), done)
     return sorted(problems + _duplicates(sources, contents))
 

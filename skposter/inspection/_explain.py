@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
-from skposter._estimators.steps import steps_inwards
+from skposter._estimators.steps import image_loader, steps_inwards
 from skposter._labels.probabilities import label_scores
 from skposter.display import chosen_labels, find_attribute, label_names_of
-from skposter.images import as_sources, natural_size
+from skposter.images import Access, as_sources, natural_size
 from skposter.inspection._explanation import Explanation
 from skposter.inspection._geometry import Placement
 from skposter.inspection._members import members_of
@@ -160,6 +160,8 @@ def _explained(model, X, wanted, names, method, layer, verbose):
         raise ValueError("layer is for the gradients; occlusion looks into no network.")
     n_samples = len(X)
     mappers = [_mapper(member, method, layer, len(names)) for member in members_of(model)]
+    # Addresses are read as they are for predictions.
+    access = Access(getattr(image_loader(model), "storage_options", None))
     explanations = []
     with tqdm(total=n_samples, desc="Explaining", unit="image", disable=not verbose) as bar:
         for start in range(0, n_samples, _BATCH):
@@ -168,7 +170,7 @@ def _explained(model, X, wanted, names, method, layer, verbose):
             probabilities = label_scores(model, batch, len(names))
             labels = wanted(probabilities, start)
             found = [mapper(batch, labels) for mapper in mappers]
-            for i, source in enumerate(as_sources(batch)):
+            for i, source in enumerate(as_sources(batch, access)):
                 maps, placement = _averaged([(maps[i], place(source)) for maps, place in found])
                 explanations.append(
                     Explanation(

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.utils.validation import check_consistent_length
 
 from skposter.images import (
+    Access,
     PixelOptions,
     UnreadableImage,
     as_sources,
@@ -113,7 +114,7 @@ def near_duplicate_groups(
     """
     if not 0 < min_correlation <= 1:
         raise ValueError(f"min_correlation is above 0 and at most 1, got {min_correlation!r}.")
-    sources = as_sources(X)
+    sources = as_sources(X, Access())
     check_consistent_length(sources, groups, features)
     if features is None:
         found = _groups_by_thumbnails(sources, min_correlation, n_jobs)

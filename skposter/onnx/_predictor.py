@@ -9,7 +9,7 @@ import numpy as np
 from skposter._files.json_values import one_line
 from skposter._labels.decisions import decide, predicted_names, top_names
 from skposter.exceptions import ArtifactError
-from skposter.images import Decoder, as_sources
+from skposter.images import Access, Decoder, as_sources
 from skposter.onnx._metadata import read_metadata
 
 __all__ = ["OnnxPredictor", "load_onnx"]
@@ -17,7 +17,7 @@ __all__ = ["OnnxPredictor", "load_onnx"]
 _BATCH = 32
 
 
-def load_onnx(path):
+def load_onnx(path, *, storage_options=None):
     """Load a model that :func:`skposter.export` has written for ONNX.
 
     It predicts what the model predicted that was exported: images are decoded by the same code,
@@ -29,6 +29,10 @@ def load_onnx(path):
     ----------
     path : str or path-like
         A file, such as ``model.onnx``. It holds no code, and need not be trusted.
+    storage_options : dict, default=None
+        How images are read whose paths are addresses (``s3://``, ``https://``), as of
+        :class:`~skposter.ImageLoader`; ``{}`` for fsspec's own configuration. By default addresses
+        are refused: who predicts what others send must not be made to fetch it.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def load_onnx(path):
     with open(path, "rb") as file:
         content = file.read()
     try:
-        return OnnxPredictor(content)
+        return OnnxPredictor(content, storage_options=storage_options)
     except ArtifactError as error:
         raise ArtifactError(f"{path!r} is not a model that can be used: {error}.") from error
 
@@ -79,6 +83,8 @@ class OnnxPredictor:
     ----------
     content : bytes
         The ONNX file.
+    storage_options : dict, default=None
+        How addresses are read; None refuses them.
 
     Attributes
     ----------
@@ -98,8 +104,9 @@ class OnnxPredictor:
         How images are loaded; None if the model takes arrays only.
     """
 
-    def __init__(self, content):
+    def __init__(self, content, *, storage_options=None):
         self._content = content
+        self.storage_options = storage_options
         self._start()
 
     def _start(self):
@@ -121,10 +128,10 @@ class OnnxPredictor:
         self.classes_ = np.tile([0, 1], (len(said.label_names), 1))
 
     def __getstate__(self):
-        return self._content  # a session cannot be pickled
+        return self._content, self.storage_options  # a session cannot be pickled
 
     def __setstate__(self, state):
-        self._content = state
+        self._content, self.storage_options = state
         self._start()
 
     def __repr__(self):
@@ -150,7 +157,8 @@ class OnnxPredictor:
             Naming all that cannot be loaded.
         """
         if self._decoder is not None:
-            return self._decoder.decode(as_sources(X))
+            access = None if self.storage_options is None else Access(self.storage_options)
+            return self._decoder.decode(as_sources(X, access))
         images = X if isinstance(X, (str, bytes, os.PathLike)) else np.asarray(X)
         shape, dtype = getattr(images, "shape", ()), getattr(images, "dtype", type(X).__name__)
         if shape[1:] != self.image_shape_ or dtype != np.uint8:

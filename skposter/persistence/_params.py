@@ -22,8 +22,9 @@ __all__ = [
     "restored_names",
 ]
 
-# Paths of the machine that saved: reading a cache there would be trusting whoever can write to it.
-_LOCAL = {"memory", "cache_dir"}
+# Of the machine that saved: reading a cache there would be trusting whoever can write to it, and
+# options of storage may be passwords, or let a file that somebody sends reach into a network.
+_LOCAL = {"memory", "cache_dir", "storage_options"}
 # What may be an object of Keras, where it acts in training only.
 _OF_KERAS = {"loss", "optimizer"}
 # What a file may ask for at most, where more would let a small file take much memory or time. The

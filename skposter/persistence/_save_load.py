@@ -67,9 +67,9 @@ def save(
 
     Notes
     -----
-    ``memory`` and ``cache_dir`` are paths of this machine and not written; nor
-    is the state of the optimizer, so a loaded model predicts alike, but trains on with an optimizer
-    that starts anew.
+    ``memory`` and ``cache_dir`` are paths of this machine and not written; nor are
+    ``storage_options``, which may be passwords; nor is the state of the optimizer, so a loaded
+    model predicts alike, but trains on with an optimizer that starts anew.
 
     Examples
     --------
