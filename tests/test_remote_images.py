@@ -17,7 +17,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skposter import ImageLoader
+from skposter import ImageFeatures, ImageLoader
 from skposter._files.addresses import identifying, local_path, redacted
 from skposter.exceptions import ImageLoadError
 
@@ -595,6 +595,23 @@ def test_equal_contents_are_found_and_read_once(server):
 
 def flattened(images):
     return np.asarray(images).reshape(len(images), -1) / 255
+
+
+def test_features_of_images_elsewhere_are_computed_once(server):
+    urls = [server.url(f"/{i}.png") for i in range(20)]
+    seen = []
+
+    def mean_colour(images):
+        seen.append(len(images))
+        return images.mean(axis=(1, 2))
+
+    pipeline = make_pipeline(loader(lazy=True), ImageFeatures(mean_colour))
+    first = pipeline.transform(urls)
+    assert sum(seen) == 1 + 20
+    server.asked.clear()
+    assert (pipeline.transform(urls) == first).all()
+    assert sum(seen) == 1 + 20
+    assert not [line for line in server.asked if line.startswith("GET")]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ The other packages use the opening and checking of images through this face too.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from skposter._files.remote import Access, RemoteFile
-from skposter.images._cache import cache_usage, cached_folders, clear_cache, open_cache
 from skposter.images._decoding import Decoder
 from skposter.images._lazy import LazyImages
 from skposter.images._opening import UnreadableImage, checked_formats
@@ -25,6 +25,7 @@ from skposter.images._sources import (
 )
 
 if TYPE_CHECKING:
+    from skposter.images._cache import cache_usage, cached_folders, clear_cache, open_cache
     from skposter.images._loader import ImageLoader
 
 __all__ = [
@@ -52,10 +53,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name == "ImageLoader":
-        from skposter.images._loader import ImageLoader
+# What needs more than NumPy and Pillow, by the module that has it.
+_LATER = {
+    "ImageLoader": "_loader",
+    "cache_usage": "_cache",
+    "cached_folders": "_cache",
+    "clear_cache": "_cache",
+    "open_cache": "_cache",
+}
 
-        globals()[name] = ImageLoader
-        return ImageLoader
+
+def __getattr__(name):
+    if name in _LATER:
+        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
