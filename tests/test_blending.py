@@ -161,7 +161,7 @@ def test_what_save_does_not_cover_is_named(tiny_classifier, colour_images, tmp_p
         ({"estimators": []}, ValueError, "at least one"),
         ({"estimators": [linear()]}, ValueError, r"list of \(name, classifier\)"),
         ({"estimators": [("a", linear()), ("a", linear())]}, ValueError, "not unique"),
-        ({"estimators": [("a", LogisticRegression)]}, TypeError, "got estimator class instead"),
+        ({"estimators": [("a", LogisticRegression)]}, TypeError, "class"),
         ({"estimators": [("a", "drop")]}, TypeError, "expected a classifier"),
         ({"weights": [1.0]}, ValueError, "expected 2 numbers of at least 0"),
         ({"weights": [1.0, -1.0]}, ValueError, "expected 2 numbers of at least 0"),

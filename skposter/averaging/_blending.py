@@ -259,6 +259,11 @@ class BlendingClassifier(ThresholdsClassifier, _BaseComposition):
             )
         self._validate_names([name for name, _ in pairs])
         for name, member in pairs:
+            if isinstance(member, type):
+                raise TypeError(
+                    f"{name!r} among the estimators is the class {member.__name__}; pass an "
+                    f"object: {member.__name__}(...)."
+                )
             if not (hasattr(member, "fit") and hasattr(member, "predict_proba")):
                 raise TypeError(
                     f"{name!r} among the estimators is of type {type(member).__name__}, expected a "
