@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 import skposter
 from skposter import ImageLoader
+from skposter.commands import main
 from skposter.datasets import make_posters
 from skposter.distributed import predict, worker_environment
 from skposter.exceptions import ArtifactError, DataError
@@ -231,7 +232,7 @@ def test_lists_that_are_none_are_errors_that_say_why(model, paths, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"no")
     with pytest.raises(ArtifactError, match=r"bad\.onnx.* not a model that can be used"):
         quiet(tmp_path / "bad.onnx", paths, tmp_path / "out")
-    with pytest.raises(ValueError, match="engine must be None or 'dask'; got 'desk'.*mean 'dask'"):
+    with pytest.raises(ValueError, match=r"engine must be None or 'dask'; got 'desk'.*mean 'dask'"):
         quiet(model, paths, tmp_path / "out", engine="desk")
     with pytest.raises(ValueError, match="partition_size must be a whole number"):
         quiet(model, paths, tmp_path / "out", partition_size=0)
@@ -239,7 +240,7 @@ def test_lists_that_are_none_are_errors_that_say_why(model, paths, tmp_path):
 
 def test_a_label_may_be_called_as_the_column_of_paths(paths, tmp_path):
     model = write_model(tmp_path / "model.onnx", labels=["path", "road", "sky"])
-    with pytest.raises(DataError, match="a label is called 'path'.*path_column"):
+    with pytest.raises(DataError, match=r"a label is called 'path'.*path_column"):
         quiet(model, paths, tmp_path / "out")
     quiet(model, paths, tmp_path / "out", path_column="image")
     columns = pd.read_parquet(tmp_path / "out").columns.tolist()
@@ -257,6 +258,31 @@ def test_only_a_few_partitions_are_under_way(model, paths, tmp_path):
 
     quiet(model, stream(), tmp_path / "out", partition_size=4)
     assert max(ahead) <= 5
+
+
+def test_the_command_writes_parts(model, paths, expected, tmp_path, capsys):
+    (tmp_path / "list.txt").write_text("\n".join([*paths, "missing.jpg"]))
+    many = ["predict", model, "--images", str(tmp_path / "list.txt"), "--output"]
+    output = str(tmp_path / "out")
+    assert main([*many, output, "--partition-size", "8", "-q"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("30 of 31 images predicted, 4 parts in")
+    np.testing.assert_array_equal(read(output)[1], expected)
+    assert main([*many, output]) == 1
+    assert "31 were there" in capsys.readouterr().out
+    assert main(["predict", model, "-k", "1", paths[0]]) == 0
+    assert paths[0] in capsys.readouterr().out
+    for wrong, message in [
+        ([*many[:-1]], "--images and --output belong together"),
+        ([*many, output, paths[0]], "IMAGE does not go with --images and --output"),
+        ([*many, output, "-k", "2"], "-k does not go with --images and --output"),
+        ([*many, output, "--engine", "dask"], "--engine dask and --scheduler ADDRESS belong"),
+        (["predict", model, paths[0], "--n-jobs", "2"], "--n-jobs goes with --images"),
+        (["predict", model], "required: IMAGE, or --images and --output"),
+    ]:
+        assert main(wrong) == 2
+        assert message in capsys.readouterr().err
 
 
 KILLED = """

@@ -1,8 +1,8 @@
-"""More images, or more trials, than one process can do: predictions in parts, and clusters of Dask.
+"""More images, or more trials, than one process can do.
 
-Searches need nothing of this: they run on a cluster under ``joblib.parallel_config("dask")``, which
-:func:`preflight` checks first. :func:`predict` goes through millions of images, on this machine or
-on a cluster.
+Searches run on a cluster of Dask's under ``joblib.parallel_config("dask")``: :func:`preflight`
+checks it first, and with :func:`resilient` they outlive workers. :func:`predict` goes through
+millions of images, on this machine or on a cluster.
 """
 
 from __future__ import annotations
@@ -10,5 +10,6 @@ from __future__ import annotations
 from skposter.distributed._environment import worker_environment
 from skposter.distributed._predict import PredictionSummary, predict
 from skposter.distributed._preflight import preflight
+from skposter.distributed._resilient import resilient
 
-__all__ = ["PredictionSummary", "predict", "preflight", "worker_environment"]
+__all__ = ["PredictionSummary", "predict", "preflight", "resilient", "worker_environment"]

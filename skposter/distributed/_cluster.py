@@ -40,12 +40,13 @@ def connected(client):
         return
     if client is None:
         try:
-            yield distributed.default_client()
+            current = distributed.default_client()
         except ValueError:
             raise ClusterError(
                 "engine='dask' has no cluster: create a distributed.Client before, or pass "
                 "client= (a Client, or the address of a scheduler)"
             ) from None
+        yield current
         return
     address = str(client)
     try:

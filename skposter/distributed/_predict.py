@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from dataclasses import dataclass
 from numbers import Integral
@@ -127,11 +126,12 @@ def predict(
     retry_bad : bool, default=False
         Whether images that could not be read before are tried again, with the others of their part.
     verbose : int, default=1
-        Whether to show a progress bar, and the summary at the end.
+        Whether to show a progress bar.
 
     Returns
     -------
     summary : PredictionSummary
+        How many images, bad ones, parts, and how fast; to print.
 
     Raises
     ------
@@ -182,10 +182,7 @@ def predict(
                 for outcome in outcomes:
                     work.take(outcome)
         work.check_end()
-    summary = work.summary(time.perf_counter() - start)
-    if verbose:
-        print(summary, file=sys.stderr)  # noqa: T201
-    return summary
+    return work.summary(time.perf_counter() - start)
 
 
 def _outcomes(cluster, packed, loaded, tasks, n_jobs):

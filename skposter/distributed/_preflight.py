@@ -138,11 +138,10 @@ def _ask(client, model, images):
     token, folders = uuid.uuid4().hex, _shared_folders(model)
     ask = by_value(probe)
     with _marked(folders, token):
-        questions = {
-            address: (_of_worker(address), [_import_there(modules), _COMPARED, images, folders])
-            for address in workers
-        }
-        questions[where] = (_of_scheduler, [_import_there(modules), _COMPARED, [], []])
+        questions = {where: (_of_scheduler, [_import_there(modules), _COMPARED, [], []])}
+        for address in workers:
+            arguments = [_import_there(modules), _COMPARED, images, folders]
+            questions[address] = (_of_worker(address), arguments)
         answers = _answers(client, ask, questions, token, until)
     here = probe([], _COMPARED, [], [], token)
     machines, problems = [], []
@@ -202,8 +201,7 @@ def _table(machines):
         }
         for machine in machines
     ]
-    table = pd.DataFrame(rows).sort_values("role", kind="stable").reset_index(drop=True)
-    return table.astype({"n_threads": "Int64"})
+    return pd.DataFrame(rows).astype({"n_threads": "Int64"})
 
 
 def _address(client):
