@@ -180,12 +180,12 @@ def test_a_search_outlives_a_killed_worker(client, posters, tmp_path):
             FunctionTransformer(methodcaller("reshape", -1, 12 * 12 * 3)),
             MultiOutputClassifier(LogisticRegression(max_iter=20, tol=0)),
         )
-        grid = {"multioutputclassifier__estimator__C": np.logspace(-4, 0, 6)}
+        grid = {"multioutputclassifier__estimator__C": np.logspace(-4, 0, 4)}
         return GridSearchCV(pipe, grid, cv=KFold(3), refit=False).fit(X, y)
 
     # Paths, labels and rows of more than a kilobyte, which joblib hands to a worker to keep.
-    y = (np.arange(300)[:, None] >> np.arange(3)) & 1
-    X = list(posters.paths) * 10
+    y = (np.arange(210)[:, None] >> np.arange(3)) & 1
+    X = list(posters.paths) * 7
     expected = search()
     with (
         killing(client, lambda: True) as killed,
@@ -242,6 +242,15 @@ def test_images_and_folders_that_workers_do_not_see_are_named(client, paths, tmp
     pipe = make_pipeline(ImageLoader(cache_dir=tmp_path / "cache"), LogisticRegression())
     assert len(preflight(client, pipe)) == 3
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs Linux")
+def test_a_prediction_does_not_begin_where_workers_lack_the_images(client, model, paths, tmp_path):
+    with open(paths[-1], "rb") as file:
+        only_here = f"/proc/self/fd/{file.fileno()}"  # names another file in each process
+        with pytest.raises(ClusterError, match=f"{only_here}' cannot be read there.* elsewhere"):
+            predict(model, [*paths, only_here], tmp_path / "out", client=client, verbose=0)
+    assert not list((tmp_path / "out").glob("*.json"))
 
 
 def test_a_folder_that_is_another_one_there_is_named(tmp_path, monkeypatch):

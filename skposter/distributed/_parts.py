@@ -73,6 +73,7 @@ class Output:
                 f"another process is writing predictions into {self.folder!r}"
             ) from None
         try:
+            self._remove_leftovers()
             yield
         finally:
             lock.release()
@@ -134,10 +135,20 @@ class Output:
             write_durably(bad_path, partial(parquet.write_table, table))
         metadata = {_KEY: json.dumps(info._asdict())}
         table = pa.table(columns).replace_schema_metadata(metadata)
-        write_durably(os.path.join(self.folder, name), partial(parquet.write_table, table))
+        # What a power failure leaves of a part is no Parquet file, and is made anew.
+        write_durably(
+            os.path.join(self.folder, name), partial(parquet.write_table, table), sync=False
+        )
         if not bad:
             with contextlib.suppress(FileNotFoundError):  # of an earlier attempt
                 os.unlink(bad_path)
+
+    def _remove_leftovers(self):
+        """Remove what killed processes were writing."""
+        for name in os.listdir(self.folder):
+            if name.startswith(".part-") and name.endswith(".partial"):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self.folder, name))
 
     def _info(self, name):
         parquet = arrow("parquet")

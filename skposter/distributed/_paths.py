@@ -23,10 +23,11 @@ _READ_AT_ONCE = 65_536
 
 
 class Extent(NamedTuple):
-    """How many paths there are, and a digest of them."""
+    """How many paths there are, a digest of them, and the first and the last."""
 
     n_images: int
     digest: str
+    ends: tuple[str, str]
 
 
 class PathList:
@@ -63,12 +64,14 @@ class PathList:
         if self._once is not None:
             return None
         digest, n_images = hashlib.blake2b(digest_size=16), 0
+        first = last = ""
         for some in _batches(self._checked(), _READ_AT_ONCE):
             _update(digest, some)
             n_images += len(some)
+            first, last = first or some[0], some[-1]
         if not n_images:
             raise DataError("there are no images to predict")
-        return Extent(n_images, digest.hexdigest())
+        return Extent(n_images, digest.hexdigest(), (first, last))
 
     def partitions(self, size):
         """Yield lists of `size` paths, the last of which may be shorter."""

@@ -247,7 +247,7 @@ class _Work:
             "min_labels": loaded.min_labels,
             "path_column": self._column,
             "partition_size": None if self._delayed is not None else size,
-            "images": None if self.extent is None else self.extent._asdict(),
+            "images": None if self.extent is None else self._images(),
         }
         self._found = self._output.parts()
 
@@ -255,9 +255,7 @@ class _Work:
         """Look whether the cluster can do it."""
         from skposter.distributed._preflight import check_for_prediction
 
-        images = []
-        if self.extent is not None:
-            images = next(self._listed.partitions(1))
+        images = [] if self.extent is None else self.extent.ends
         check_for_prediction(cluster, model, images, self._folder)
 
     def begin(self):
@@ -312,6 +310,9 @@ class _Work:
             self._output.folder, self._n_images, self._n_bad, self._n_parts, self.n_kept, seconds
         )
 
+    def _images(self):
+        return {"n_images": self.extent.n_images, "digest": self.extent.digest}
+
     def _again(self, part):
         return self._retry_bad and part.n_bad > 0
 
@@ -346,7 +347,7 @@ class _Work:
                 f"is {self._column!r}; {instead}"
             )
         images, now = before["images"], self.extent
-        if images and now and images != now._asdict():
+        if images and now and images != self._images():
             raise DataError(
                 f"{where} of another list of images ({images['n_images']:,}, now "
                 f"{now.n_images:,}); {instead}"

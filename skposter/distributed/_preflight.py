@@ -53,9 +53,9 @@ def preflight(client: Any, model: Any = None, paths: Any = None) -> pd.DataFrame
     client : distributed.Client or str
         A client, or the address of a scheduler.
     model : estimator, str or path-like, default=None
-        What will be trained or predict, or a file of it. The modules of its functions and classes
-        must be importable everywhere, and the folders of its ``memory`` and ``cache_dir`` must be
-        the same folders for all workers.
+        What will be trained or predict, or a file of it. The modules of the functions and classes
+        of an estimator must be importable everywhere, and the folders of its ``memory`` and
+        ``cache_dir`` must be the same folders for all workers.
     paths : list, array, column, str or path-like, default=None
         The images, as of :func:`predict`; the workers must be able to read the first and the last.
 
@@ -105,22 +105,22 @@ def check_for_prediction(client, model, images, folder):
     ----------
     client : Client
     model : estimator, str or path-like
-    images : list of str
+    images : sequence of str
         Some of those to predict.
     folder : str
         Where relative paths begin.
     """
-    images = resolved(images, folder)
+    images = resolved(list(dict.fromkeys(images)), folder)
     machines, problems = _ask(client, model, images)
     workers = [machine for machine in machines if machine["role"] == "worker"]
+    unread_here = probe([], [], images, [], "")["images"]
     for path in images:
         unread = [machine for machine in workers if path in machine["images"]]
-        if len(unread) < len(workers) or os.path.exists(path):
+        if len(unread) < len(workers) or path not in unread_here:
             problems += [
-                f"{machine['name']}: image {path!r} {_not_read(machine['images'][path])}, and "
-                + ("others can" if len(unread) < len(workers) else "this machine has the file")
+                f"{machine['name']}: image {path!r} {_not_read(machine['images'][path])}, and can "
+                "be elsewhere"
                 for machine in unread
-                if len(unread) < len(workers) or "no such file" in machine["images"][path].lower()
             ]
     _raise(client, problems)
 
@@ -297,8 +297,6 @@ def _needs(model):
 
         return "pickle", sorted(modules | _modules_in(cloudpickle.dumps(model)))
     packed = pack(model)
-    if packed.kind == "pickle" and packed.name.endswith((".pkl", ".pickle")):
-        modules |= _modules_in(packed.content)
     return packed.kind, sorted(modules)
 
 
