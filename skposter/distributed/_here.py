@@ -21,6 +21,8 @@ __all__ = ["in_processes", "in_threads"]
 # While one decodes, the other has the network.
 _THREADS = 2
 _RESTARTS = 3
+# Seconds after which a process ends that gets no work, because this one was killed.
+_IDLE_S = 30
 _keepers: dict[str, Keeper] = {}  # of a worker process
 
 
@@ -70,7 +72,7 @@ def in_processes(packed, tasks, n_jobs):
         where = packed.kind, packed.name, os.path.abspath(path), packed.digest
 
         def start():
-            return ProcessPoolExecutor(n_jobs, env=environment)
+            return ProcessPoolExecutor(n_jobs, env=environment, timeout=_IDLE_S)
 
         def submit(executor, task):
             return executor.submit(_in_process, where, task)
