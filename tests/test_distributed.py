@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from onnx_by_hand import write_model
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import skposter
 from skposter import ImageLoader
@@ -112,6 +115,22 @@ def test_a_pipeline_predicts_the_same_in_parts(fitted_classifier, paths, tmp_pat
         about = json.loads((tmp_path / name / "_prediction.json").read_text())
         assert about["thresholds"] == fitted_classifier.thresholds_.tolist()
     assert pipe[0].on_error == "blank"
+
+
+def test_labels_of_other_classifiers_are_numbered(paths, tmp_path):
+    pipe = make_pipeline(
+        ImageLoader(size=(4, 4)),
+        FunctionTransformer(methodcaller("reshape", -1, 48)),
+        KNeighborsClassifier(3),
+    )
+    with pytest.raises(DataError, match="Pipeline that is not fitted"):
+        quiet(pipe, paths, tmp_path / "out")
+    pipe.fit(paths, (np.arange(30)[:, None] >> np.arange(3)) & 1)
+    quiet(pipe, paths, tmp_path / "out")
+    table = pd.read_parquet(tmp_path / "out")
+    assert table.columns.tolist() == ["path", "0", "1", "2"]
+    expected = np.column_stack([each[:, 1] for each in pipe.predict_proba(paths)])
+    np.testing.assert_array_equal(table.iloc[:, 1:], expected.astype(np.float32))
 
 
 def test_images_that_cannot_be_read_are_in_a_table_of_their_own(model, paths, expected, tmp_path):

@@ -155,15 +155,11 @@ class Loaded:
         for part in parts:
             _let_go(part)
         outer = [part for part in parts if hasattr(part, "label_names_")]
-        if not outer:
-            raise DataError(
-                f"the model is a {type(model).__name__} without label_names_, expected a fitted "
-                "multi-label classifier of skposter, or a pipeline that ends in one"
-            )
-        self.label_names = np.asarray(outer[0].label_names_).tolist()
-        thresholds = getattr(outer[0], "thresholds_", None)
+        self.label_names = _label_names(model, outer)
+        decides = outer[0] if outer else None
+        thresholds = getattr(decides, "thresholds_", None)
         self.thresholds = None if thresholds is None else np.asarray(thresholds).tolist()
-        self.min_labels = int(getattr(outer[0], "min_labels", 0))
+        self.min_labels = int(getattr(decides, "min_labels", 0))
         shapes = [part.image_shape_ for part in outer if hasattr(part, "image_shape_")]
         largest = max([int(np.prod(shape)) for shape in shapes], default=1)
         self._at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // largest))
@@ -219,6 +215,19 @@ class Loaded:
                 failures += [(int(rows[i]), why) for i, _, why in error.failures]
                 rows = np.delete(rows, [i for i, _, _ in error.failures])
         return rows, failures, None
+
+
+def _label_names(model, outer):
+    """Return the names of labels: skposter's, or numbers for scikit-learn's own classifiers."""
+    if outer:
+        return np.asarray(outer[0].label_names_).tolist()
+    try:
+        return list(range(len(model.classes_)))  # of several labels, in all forms
+    except AttributeError:  # NotFittedError is one
+        raise DataError(
+            f"the model is a {type(model).__name__} that is not fitted, or has neither "
+            "label_names_ nor classes_; expected a fitted multi-label classifier"
+        ) from None
 
 
 def _parts(model):

@@ -28,7 +28,7 @@ def resilient(client: Any) -> Any:
     Examples
     --------
     >>> import joblib
-    >>> from distributed import Client
+    >>> from distributed import Client  # doctest: +SKIP
     >>> from skposter.distributed import resilient
     >>> client = Client("tcp://10.0.0.1:8786")  # doctest: +SKIP
     >>> with joblib.parallel_config("dask", client=resilient(client)):  # doctest: +SKIP
