@@ -233,6 +233,22 @@ def test_a_module_that_is_missing_there_is_an_error_at_once(client, paths, tmp_p
     assert not list((tmp_path / "out").glob("*.json"))
 
 
+def test_other_versions_are_named():
+    fine = {"host": "a", "python": "3.12.1", "modules": {}, "images": {}, "folders": {}}
+    here = {**fine, "versions": {"skposter": "2", "keras": "3.1", "onnxruntime": "1", "dask": "5"}}
+    there = {**here, "name": "worker w on a", "role": "worker", "python": "3.12.9"}
+    assert _preflight._wrong(there, here, "skposter") == []
+    there = {**there, "python": "3.13.0", "versions": {"skposter": "1", "onnxruntime": "1"}}
+    assert _preflight._wrong(there, here, "skposter") == [
+        "worker w on a: Python 3.13.0, and 3.12.1 here",
+        "worker w on a: dask is not installed (5 here)",
+        "worker w on a: keras is not installed (3.1 here)",
+        "worker w on a: skposter 1, and 2 here",
+    ]
+    scheduler = {**there, "role": "scheduler"}  # which needs no Keras
+    assert not any("keras" in line for line in _preflight._wrong(scheduler, here, "skposter"))
+
+
 def test_images_and_folders_that_workers_do_not_see_are_named(client, paths, tmp_path):
     with pytest.raises(
         ClusterError, match=r"missing\.jpg' cannot be read there: no such"

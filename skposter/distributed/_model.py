@@ -252,7 +252,7 @@ def _let_go(part):
     wanted = {"verbose": 0, "on_error": "raise"}
     if type(part).__name__ == "ImageLoader" and part.cache_dir is None:
         wanted["cache_limit"] = 0
-    if type(part).__name__ == "MultiLabelImageClassifier":
+    if type(part).__name__ in ("MultiLabelImageClassifier", "ImageFeatures"):
         wanted["memory"] = None
     if hasattr(part, "get_params"):
         known: Any = part.get_params(deep=False)
