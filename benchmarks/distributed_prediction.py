@@ -193,7 +193,7 @@ def main():
                         engine,
                         f"{row['images'] / row['seconds']:,.0f}",
                         f"{row['seconds']:,.0f}",
-                        f"{row['MB early']:,.0f}",
+                        f"{row['MB early']:,.0f}" if row["MB early"] else "-",
                         f"{row['MB']:,.0f}",
                     ]
                 )
@@ -222,8 +222,8 @@ def main():
         f"{args.n_images:,} images ({len(real):,} files of {kilobytes:,.0f} kB, repeated), "
         f"default network at {SIZE[0]}x{SIZE[1]}, {N_LABELS} labels, parts of {PARTITION}. Seconds "
         "include loading the model. Memory is that of the largest worker: the most within the "
-        "first quarter of the time, and at all. On so few cores more processes cannot be faster: "
-        "the rows show what they cost.",
+        "first quarter of the time (- if none had begun), and at all. On two cores more processes "
+        "cannot be faster: the rows show what they cost.",
         _report.table(
             ["model", "on", "images/s", "seconds", "MB early", "MB at most"],
             rows,
