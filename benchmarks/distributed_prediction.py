@@ -233,6 +233,8 @@ def main():
             ["model", "on", "seconds until killed", "images kept", "seconds afterwards"], kills
         ),
         f"The probabilities of all these runs differ by {largest:.1g} at most.",
+        f"Other programs used the machine meanwhile (load {os.getloadavg()[2]:.0f} on "
+        f"{os.cpu_count()} cores), so rates of different rows compare badly.",
     )
 
 
