@@ -16,6 +16,7 @@ __all__ = [
     "ImageLoadError",
     "TrainingDivergedError",
     "ArtifactError",
+    "ClusterError",
     "LabelWarning",
     "UnknownLabelWarning",
     "ImageLoadWarning",
@@ -68,6 +69,10 @@ class TrainingDivergedError(SkposterError, FloatingPointError, ValueError):
 
 class ArtifactError(SkposterError, ValueError):
     """A model cannot be saved without code in the file, or a file is no such model."""
+
+
+class ClusterError(SkposterError, RuntimeError):
+    """A cluster is not there, lacks something, or has lost work; the message names the worker."""
 
 
 class LabelWarning(UserWarning):

@@ -8,6 +8,7 @@ import os
 import sys
 
 from skposter._files.addresses import is_url, redacted
+from skposter.commands import _parts
 from skposter.commands._console import json_text, write_data
 from skposter.commands._data import json_object
 from skposter.commands._models import TRUSTED_ONLY, load_model
@@ -18,12 +19,15 @@ from skposter.exceptions import DataError, SkposterError
 SOME_FAILED = 1
 # Longer names of images would leave no place for labels.
 _NAME_WIDTH = 80
+_PRINTED_LABELS = 3
+_OF_PARTS = ("path_column", "partition_size", "retry_bad", "n_jobs", "engine", "scheduler")
 
 SUMMARY = "print the labels of images"
 DESCRIPTION = (
     "Print the most probable labels of each image, and which of all labels reach their threshold. "
     "Images that cannot be read are told on standard error, the others are predicted, and the exit "
-    "status is 1. " + TRUSTED_ONLY
+    "status is 1. With --images and --output, predict any number of images and write the "
+    "probabilities instead. " + TRUSTED_ONLY
 )
 
 
@@ -32,10 +36,11 @@ def add_arguments(parser):
     parser.add_argument(
         "model", metavar="MODEL", help="file written by skposter train or export (.onnx)"
     )
-    parser.add_argument(
-        "images",
+    images = parser.add_argument(
+        "names",
         metavar="IMAGE",
         nargs="+",
+        default=[],
         help="an image, or a folder of them; or an address (https://, s3://, gs://) of an image, "
         "or of a folder if it ends in /",
     )
@@ -46,22 +51,32 @@ def add_arguments(parser):
         help="how addresses are read, as of ImageLoader; other users see it: passwords belong into "
         "the environment or the configuration of fsspec",
     )
-    parser.add_argument(
-        "-k", type=positive_int, default=3, help="how many of the most probable labels to print"
+    # Not with nargs="*", which takes no image behind an option: predict MODEL -k 2 IMAGE.
+    images.required = False
+    printed = parser.add_argument_group("a few images", "print the most probable labels of IMAGEs")
+    printed.add_argument(
+        "-k", type=positive_int, help=f"how many labels to print (default: {_PRINTED_LABELS})"
     )
-    parser.add_argument(
+    printed.add_argument(
         "--format",
         choices=("table", "json", "csv"),
-        default="table",
-        help="csv has one row per image and label",
+        help="csv has one row per image and label (default: table)",
     )
+    _parts.add_arguments(parser, positive_int)
 
 
 def run(args):
     """Run the command."""
     import numpy as np
 
-    paths, failures = list_images(args.images, args.storage_options)
+    if args.images is not None or args.output is not None:
+        return _predict_in_parts(args)
+    if not args.names:
+        raise SkposterError("the following arguments are required: IMAGE, or --images and --output")
+    given = [f"--{name.replace('_', '-')}" for name in _OF_PARTS if getattr(args, name)]
+    if given:
+        raise SkposterError(f"{given[0]} goes with --images and --output only")
+    paths, failures = list_images(args.names, args.storage_options)
     model = load_model(args.model, onnx=True)
     model.read_addresses(args.storage_options)
     try:
@@ -76,10 +91,20 @@ def run(args):
         raise DataError("; ".join(f"{path}: {why}" for path, why in failures))
     rows = [row for row in range(len(paths)) if row not in bad]
     paths = [paths[row] for row in rows]
-    _WRITERS[args.format](describe(model, paths, probabilities[rows], args.k))
+    described = describe(model, paths, probabilities[rows], args.k or _PRINTED_LABELS)
+    _WRITERS[args.format or "table"](described)
     for path, why in failures:
         print(f"skposter: {path}: {why}", file=sys.stderr)
     return SOME_FAILED if failures else 0
+
+
+def _predict_in_parts(args):
+    given = [args.names and "IMAGE", args.k and "-k", args.format and "--format"]
+    if any(given):
+        raise SkposterError(f"{next(filter(None, given))} does not go with --images and --output")
+    summary = _parts.predict_in_parts(args)
+    print(summary)
+    return SOME_FAILED if summary.n_bad else 0
 
 
 def list_images(names, storage_options=None):

@@ -271,6 +271,10 @@ def _session(content):
     options.log_severity_level = 4  # what is wrong is said by the error
     # Waiting threads that spin would take the cores from those that decode.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Its own pool is as large as the machine, which is too much where several processes share it.
+    asked_for = os.environ.get("OMP_NUM_THREADS", "")
+    if asked_for.isdecimal():
+        options.intra_op_num_threads = int(asked_for)
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a class for each of its reasons
@@ -296,6 +300,9 @@ def _check_signature(session, said):
 
 
 def _usable_cores():
+    asked_for = os.environ.get("LOKY_MAX_CPU_COUNT", "")  # as joblib counts, which is not imported
+    if asked_for.isdecimal() and int(asked_for):
+        return int(asked_for)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
