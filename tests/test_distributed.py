@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import web_server
 from onnx_by_hand import write_model
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -332,3 +333,29 @@ def test_a_killed_prediction_goes_on(model, paths, expected, tmp_path):
     found_paths, probabilities = read(output)
     assert found_paths == paths * 40
     np.testing.assert_array_equal(probabilities, np.tile(expected, (40, 1)))
+
+
+def test_images_elsewhere_are_predicted_where_they_lie(model, paths, expected, tmp_path):
+    pytest.importorskip("aiohttp", reason="needs the extra skposter[remote]")
+    with web_server.serving() as server:
+        server.contents = {f"/{Path(path).name}": Path(path).read_bytes() for path in paths}
+        urls = [server.url(f"/{Path(path).name}") for path in paths]
+        here = {"allow_private_hosts": True}
+        for n_jobs in (None, 2):
+            output = tmp_path / f"by {n_jobs}"
+            summary = quiet(
+                model, [*urls, server.url("/no.jpg")], output, storage_options=here, n_jobs=n_jobs
+            )
+            assert (summary.n_images, summary.n_bad) == (31, 1)
+            found, probabilities = read(output)
+            assert found == urls
+            np.testing.assert_array_equal(probabilities, expected)
+        (tmp_path / "list.txt").write_text("\n".join(urls))
+        command = ["predict", model, "--images", str(tmp_path / "list.txt"), "--quiet"]
+        command += ["--output", str(tmp_path / "command")]
+        assert main([*command, "--storage-options", json.dumps(here)]) == 0
+        assert read(tmp_path / "command")[0] == urls
+    summary = quiet(model, urls, tmp_path / "refused")  # an address of this machine
+    assert summary.n_bad == 30
+    with pytest.raises(DataError, match="is an address of a list or a folder"):
+        quiet(model, "s3://bucket/images/", tmp_path / "folder")

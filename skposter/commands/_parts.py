@@ -63,6 +63,7 @@ def predict_in_parts(args):
             partition_size=args.partition_size,
             path_column=args.path_column or "path",
             retry_bad=args.retry_bad,
+            storage_options=args.storage_options,
             verbose=0 if args.quiet else 1,
         )
     except ModuleNotFoundError:

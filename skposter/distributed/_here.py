@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from skposter.distributed._environment import worker_environment
-from skposter.distributed._model import Keeper, Packed
+from skposter.distributed._model import Keeper
 from skposter.distributed._partition import predict_partition
 from skposter.exceptions import ArtifactError, ClusterError
 
@@ -69,7 +69,7 @@ def in_processes(packed, tasks, n_jobs):
             path = os.path.join(folder, "model")
             with open(path, "wb") as file:
                 file.write(packed.content)
-        where = packed.kind, packed.name, os.path.abspath(path), packed.digest
+        where = os.path.abspath(path), packed.digest, packed._replace(content=b"")
 
         def start():
             return ProcessPoolExecutor(n_jobs, env=environment, timeout=_IDLE_S)
@@ -87,13 +87,13 @@ def _in_process(where, task):
     return predict_partition(_keeper(*where).get, task)
 
 
-def _keeper(kind, name, path, digest):
+def _keeper(path, digest, packed):
     if digest not in _keepers:
         with open(path, "rb") as file:
             content = file.read()
         if hashlib.blake2b(content, digest_size=16).hexdigest() != digest:
             raise ArtifactError(f"the model file {path!r} was changed while it was predicting")
-        _keepers[digest] = Keeper(Packed(kind, name, content))
+        _keepers[digest] = Keeper(packed._replace(content=content))
     return _keepers[digest]
 
 

@@ -31,11 +31,14 @@ class Packed(NamedTuple):
     name : str
         For messages.
     content : bytes
+    storage_options : dict, default=None
+        How it reads images that lie elsewhere.
     """
 
     kind: str
     name: str
     content: bytes
+    storage_options: dict[str, Any] | None = None
 
     @property
     def digest(self):
@@ -44,7 +47,7 @@ class Packed(NamedTuple):
 
     def load(self):
         """Return it as a `Loaded`."""
-        return Loaded(_READERS[self.kind](self))
+        return Loaded(_READERS[self.kind](self), self.storage_options)
 
 
 def pack(model):
@@ -140,6 +143,8 @@ class Loaded:
     ----------
     model : estimator or OnnxPredictor
         Of its own: it is changed, so that it keeps nothing of millions of images.
+    storage_options : dict, default=None
+        How it reads images that lie elsewhere; None leaves that as it is.
 
     Attributes
     ----------
@@ -149,11 +154,15 @@ class Loaded:
     min_labels : int
     """
 
-    def __init__(self, model):
+    def __init__(self, model, storage_options=None):
         self._model = model
         parts = list(_parts(model))
         for part in parts:
             _let_go(part)
+            if hasattr(part, "storage_options") and storage_options is not None:
+                part.storage_options = storage_options
+        if hasattr(model, "storage_options") and model.storage_options is None:
+            model.storage_options = {}  # an exported model refuses addresses otherwise
         outer = [part for part in parts if hasattr(part, "label_names_")]
         self.label_names = _label_names(model, outer)
         decides = outer[0] if outer else None

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skposter._estimators.spelling import did_you_mean
+from skposter._files.addresses import is_url, redacted
 from skposter.distributed._arrow import arrow
 from skposter.exceptions import DataError
 
 __all__ = ["PathList", "path_digest", "resolved"]
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PARQUET = (".parquet", ".pq", ".parq")
 _READ_AT_ONCE = 65_536
 
@@ -96,7 +95,7 @@ def path_digest(paths):
 def resolved(paths, folder):
     """Return paths as they are found from elsewhere: relative ones are those of `folder`."""
     return [
-        path if os.path.isabs(path) or _URL.match(path) else os.path.join(folder, path)
+        path if os.path.isabs(path) or is_url(path) else os.path.join(folder, path)
         for path in paths
     ]
 
@@ -157,6 +156,11 @@ def _chosen_column(names, column, where):
 
 def _reader_of_file(path, column):
     """Return a function that yields the paths in a folder, a text file or a Parquet file."""
+    if is_url(path):
+        raise DataError(
+            f"{redacted(path)!r} is an address of a list or a folder, which is not read; pass the "
+            "addresses of the images as a list, or a file of this machine that has them"
+        )
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no list or folder of images {path!r}")
     if path.lower().endswith(_PARQUET) or (os.path.isdir(path) and _holds_parquet(path)):

@@ -86,6 +86,7 @@ def predict(
     partition_size: int | None = None,
     path_column: str = "path",
     retry_bad: bool = False,
+    storage_options: dict[str, Any] | None = None,
     verbose: int = 1,
 ) -> PredictionSummary:
     """Write the probability of each label of any number of images, in parts, as Parquet.
@@ -125,6 +126,10 @@ def predict(
         The column with the paths, in the output and in tables with several columns.
     retry_bad : bool, default=False
         Whether images that could not be read before are tried again, with the others of their part.
+    storage_options : dict, default=None
+        How addresses among the images are read (``s3://``, ``https://``), as of
+        :class:`~skposter.ImageLoader`; None is what the model has. On a cluster the workers get
+        them, passwords included; better that these are in their environment.
     verbose : int, default=1
         Whether to show a progress bar.
 
@@ -168,13 +173,14 @@ def predict(
     _check_whole("n_jobs", n_jobs)
     _check_whole("partition_size", partition_size)
     arrow("parquet")
-    packed, into = pack(model), Output(output)
+    packed = pack(model)._replace(storage_options=storage_options)
+    into = Output(output)
     work = _Work(into, paths, path_column, retry_bad)
     with into.held(), _cluster(engine, client) as cluster:
         loaded = packed.load()
         work.describe(packed, loaded, partition_size)
         if cluster is not None:
-            work.check(cluster, model)
+            work.check(cluster, model, storage_options)
         work.begin()
         with _progress(work, verbose) as work.done:
             outcomes = _outcomes(cluster, packed, loaded, work.tasks(), n_jobs)
@@ -251,12 +257,12 @@ class _Work:
         }
         self._found = self._output.parts()
 
-    def check(self, cluster, model):
+    def check(self, cluster, model, storage_options):
         """Look whether the cluster can do it."""
         from skposter.distributed._preflight import check_for_prediction
 
         images = [] if self.extent is None else self.extent.ends
-        check_for_prediction(cluster, model, images, self._folder)
+        check_for_prediction(cluster, model, images, self._folder, storage_options)
 
     def begin(self):
         """Write down what this is, unless that was done before."""

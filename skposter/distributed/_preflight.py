@@ -41,7 +41,13 @@ _FOUND_IS_ENOUGH = {"tensorflow", "keras", "scikeras", "sklearn", "scipy", "nump
 _NOT_ASKED = {"builtins", "__main__", *sys.stdlib_module_names}
 
 
-def preflight(client: Any, model: Any = None, paths: Any = None) -> pd.DataFrame:
+def preflight(
+    client: Any,
+    model: Any = None,
+    paths: Any = None,
+    *,
+    storage_options: dict[str, Any] | None = None,
+) -> pd.DataFrame:
     """Ask scheduler and workers of a Dask cluster whether they can do the work.
 
     A cluster that lacks something often says nothing: without a module on the scheduler, a client
@@ -58,6 +64,8 @@ def preflight(client: Any, model: Any = None, paths: Any = None) -> pd.DataFrame
         ``cache_dir`` must be the same folders for all workers.
     paths : list, array, column, str or path-like, default=None
         The images, as of :func:`predict`; the workers must be able to read the first and the last.
+    storage_options : dict, default=None
+        How addresses among them are read, as of :class:`~skposter.ImageLoader`.
 
     Returns
     -------
@@ -86,7 +94,7 @@ def preflight(client: Any, model: Any = None, paths: Any = None) -> pd.DataFrame
         ) from error
     images = [] if paths is None else _ends(paths)
     with connected(client) as cluster:
-        machines, problems = _ask(cluster, model, images)
+        machines, problems = _ask(cluster, model, images, storage_options)
         problems += [
             f"{machine['name']}: image {path!r} {_not_read(why)}"
             for machine in machines
@@ -96,7 +104,7 @@ def preflight(client: Any, model: Any = None, paths: Any = None) -> pd.DataFrame
         return _table(machines)
 
 
-def check_for_prediction(client, model, images, folder):
+def check_for_prediction(client, model, images, folder, storage_options=None):
     """Raise ClusterError if a cluster cannot predict.
 
     An image that nobody can read is no fault of the cluster's, unless that is all of them.
@@ -109,11 +117,13 @@ def check_for_prediction(client, model, images, folder):
         Some of those to predict.
     folder : str
         Where relative paths begin.
+    storage_options : dict, default=None
+        How addresses are read.
     """
     images = resolved(list(dict.fromkeys(images)), folder)
-    machines, problems = _ask(client, model, images)
+    machines, problems = _ask(client, model, images, storage_options)
     workers = [machine for machine in machines if machine["role"] == "worker"]
-    unread_here = probe([], [], images, [], "")["images"]
+    unread_here = probe([], [], images, [], storage_options, "")["images"]
     for path in images:
         unread = [machine for machine in workers if path in machine["images"]]
         if len(unread) < len(workers) or path not in unread_here:
@@ -125,7 +135,7 @@ def check_for_prediction(client, model, images, folder):
     _raise(client, problems)
 
 
-def _ask(client, model, images):
+def _ask(client, model, images, storage_options):
     """Return what each machine says, a list of dicts, and what is wrong in words."""
     until = time.monotonic() + _TIMEOUT_S
     where = _address(client)
@@ -138,12 +148,12 @@ def _ask(client, model, images):
     token, folders = uuid.uuid4().hex, _shared_folders(model)
     ask = by_value(probe)
     with _marked(folders, token):
-        questions = {where: (_of_scheduler, [_import_there(modules), _COMPARED, [], []])}
+        questions = {where: (_of_scheduler, [_import_there(modules), _COMPARED, [], [], None])}
         for address in workers:
-            arguments = [_import_there(modules), _COMPARED, images, folders]
+            arguments = [_import_there(modules), _COMPARED, images, folders, storage_options]
             questions[address] = (_of_worker(address), arguments)
         answers = _answers(client, ask, questions, token, until)
-    here = probe([], _COMPARED, [], [], token)
+    here = probe([], _COMPARED, [], [], None, token)
     machines, problems = [], []
     for address, answer in answers.items():
         role = "scheduler" if address == where else "worker"

@@ -19,7 +19,7 @@ def by_value(function):
     return copy
 
 
-def probe(modules, packages, images, folders, token):
+def probe(modules, packages, images, folders, storage_options, token):
     """Return what a machine says of itself.
 
     Parameters
@@ -32,6 +32,8 @@ def probe(modules, packages, images, folders, token):
         Paths to open.
     folders : list of str
         Shared folders, in which files of `token` are looked for, and written.
+    storage_options : dict or None
+        How images that lie elsewhere are read.
     token : str
 
     Returns
@@ -72,9 +74,10 @@ def probe(modules, packages, images, folders, token):
     wrong_images = {}
     for path in images:
         try:
-            from skposter.images import PixelOptions, as_sources, load_pixels
+            from skposter.images import Access, PixelOptions, as_sources, load_pixels
 
-            load_pixels(as_sources([path])[0], PixelOptions(size=(8, 8)))
+            source = as_sources([path], Access(storage_options))[0]
+            load_pixels(source, PixelOptions(size=(8, 8)))
         except BaseException as error:
             wrong_images[path] = str(error).strip()[:500] or type(error).__name__
     wrong_folders = {}
