@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from onnx_by_hand import write_model
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skposter
-from skposter import ImageLoader
+from skposter import ImageLoader, TunedThresholdsClassifierCV
 from skposter.datasets import make_posters
 from skposter.distributed import _preflight, predict, preflight, resilient
 from skposter.distributed._probe import probe
@@ -196,6 +198,34 @@ def test_a_search_outlives_a_killed_worker(client, posters, tmp_path):
     for name, values in expected.cv_results_.items():
         if name.startswith(("split", "mean_test", "rank")):
             np.testing.assert_array_equal(found.cv_results_[name], values)
+
+
+def test_searches_of_all_kinds_give_the_scores_of_the_sequential_ones(client, posters):
+    import joblib
+
+    X, y = np.array(list(posters.paths) * 4), (np.arange(120)[:, None] >> np.arange(3)) & 1
+    pipe = make_pipeline(
+        ImageLoader(size=(12, 12), n_jobs=1),
+        FunctionTransformer(methodcaller("reshape", -1, 12 * 12 * 3)),
+        KNeighborsClassifier(),
+    )
+    tuned = TunedThresholdsClassifierCV(pipe, cv=KFold(2))
+    grid = {"estimator__kneighborsclassifier__n_neighbors": [1, 5, 9]}
+    searches = [
+        GridSearchCV(tuned, grid, cv=KFold(2), scoring="f1_macro"),
+        RandomizedSearchCV(tuned, grid, n_iter=2, cv=KFold(2), scoring="f1_micro", random_state=0),
+    ]
+    for search in searches:
+        expected = clone(search).fit(X, y)
+        with joblib.parallel_config("dask", client=resilient(client)):
+            found = clone(search).fit(X, y)
+        scores = [name for name in expected.cv_results_ if name.startswith(("split", "mean_test"))]
+        assert len(scores) >= 3
+        for name in scores:
+            np.testing.assert_array_equal(found.cv_results_[name], expected.cv_results_[name])
+        np.testing.assert_array_equal(
+            found.best_estimator_.thresholds_, expected.best_estimator_.thresholds_
+        )
 
 
 def test_a_cluster_that_can_do_the_work_says_what_it_is(client, model, paths):
