@@ -39,10 +39,11 @@ from skposter.networks import Pretrained
 COLUMNS = ["BCE", "LRAP", "mAP", "micro F1", "macro F1"]
 EXPLANATION = """\
 Trained on train.csv, scored on the 998 posters of val.csv at 224 x 160 pixels; thresholds as in
-[the poster benchmark](posters.md), chosen on val.csv, so F1 flatters. "Features, s" is what
-computing the features of all posters takes, reading the files included; it is paid once, whatever
-is tried behind it. "Head, s" is what fitting and predicting take then; for the heads inside the
-classifier it is everything."""
+[the poster benchmark](posters.md), chosen on val.csv, so F1 flatters. Seconds are those of the
+processor, of both cores together. "Features, s" is what computing the features of all posters
+takes, reading the files included; it is paid once, whatever is tried behind it. "Head, s" is what
+choosing, fitting and predicting take then; for the heads inside the classifier it is everything.
+Labels that all or none of the training posters have get their frequency."""
 
 
 def heads():
@@ -50,21 +51,21 @@ def heads():
     return {
         "logistic regression": [
             make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(C=c)))
-            for c in (3e-4, 1e-3, 3e-3)
+            for c in (1e-3, 3e-3)
         ],
         "k nearest neighbours": [
             make_pipeline(Normalizer(), KNeighborsClassifier(k, weights="distance"))
-            for k in (50, 100, 200)
+            for k in (50, 150)
         ],
         "random forest": [
             RandomForestClassifier(300, min_samples_leaf=leaf, n_jobs=-1, random_state=0)
-            for leaf in (5, 10)
+            for leaf in (5,)
         ],
         "classifier chain": [
             make_pipeline(
                 StandardScaler(), ClassifierChain(LogisticRegression(C=c), random_state=0)
             )
-            for c in (3e-4, 1e-3)
+            for c in (1e-3,)
         ],
     }
 
@@ -102,20 +103,20 @@ def main():
 
 
 def rows_of(name, network, data, memory):
-    started = time.monotonic()
+    started = time.process_time()
     pipeline = make_pipeline(
         ImageLoader(size=LARGE, lazy=True), ImageFeatures(network, memory=memory, verbose=1)
     )
     X = {part: pipeline.transform(bunch.paths) for part, bunch in data.items()}
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     print(f"{name}: {X['train'].shape[1]} features in {seconds:.0f} s", flush=True)
     y = data["train"].y.to_numpy()
     rows = []
     for head, candidates in heads().items():
-        started = time.monotonic()
-        best = chosen(candidates, X["train"], y).fit(X["train"], y)
-        probabilities = label_scores(best, X["val"], y.shape[1])
-        rows.append((name, head, seconds, time.monotonic() - started, probabilities))
+        started = time.process_time()
+        best = chosen(candidates, X["train"], y)
+        probabilities = predicted(best, X["train"], y, X["val"])
+        rows.append((name, head, seconds, time.process_time() - started, probabilities))
         print(head, flush=True)
     images = {part: ImageLoader(size=LARGE).transform(bunch.paths) for part, bunch in data.items()}
     ours = {"solved head": {"head": "logistic"}, "trained head": {"head": "trained"}}
@@ -124,9 +125,9 @@ def rows_of(name, network, data, memory):
         classifier = MultiLabelImageClassifier(
             type(network)(**params), epochs=20, learning_rate=1e-3, tta="none", random_state=0
         )
-        started = time.monotonic()
+        started = time.process_time()
         probabilities = classifier.fit(images["train"], y).predict_proba(images["val"])
-        rows.append((name, head, None, time.monotonic() - started, probabilities))
+        rows.append((name, head, None, time.process_time() - started, probabilities))
         print(head, flush=True)
     return [as_cells(*row, data) for row in rows]
 
@@ -136,10 +137,19 @@ def chosen(candidates, X, y):
     rest, held_out = stratified_holdout(y, 0.1, random_state=0)
 
     def loss(candidate):
-        probabilities = label_scores(candidate.fit(X[rest], y[rest]), X[held_out], y.shape[1])
+        probabilities = predicted(candidate, X[rest], y[rest], X[held_out])
         return binary_crossentropy(y[held_out], probabilities)
 
-    return min(candidates, key=loss)
+    return candidates[0] if len(candidates) == 1 else min(candidates, key=loss)
+
+
+def predicted(candidate, X, y, X_new):
+    """Return the probabilities for new images; chains take no label of one value."""
+    varies = y.any(axis=0) & ~y.all(axis=0)
+    probabilities = np.tile(y.mean(axis=0), (len(X_new), 1))
+    fitted = candidate.fit(X, y[:, varies])
+    probabilities[:, varies] = label_scores(fitted, X_new, int(varies.sum()))
+    return probabilities
 
 
 def as_cells(name, head, features_s, head_s, probabilities, data):
