@@ -67,6 +67,16 @@ class ShardRow:
     """
 
     __slots__ = ("file",)
+    file: Shard
+
+    @property
+    def shard(self):
+        raise NotImplementedError
+
+    @property
+    def place(self):
+        """What tells it from all others in the file."""
+        raise NotImplementedError
 
     @property
     def key(self):
@@ -112,7 +122,7 @@ class TarMember(ShardRow):
 
     def open(self, mode="rb"):
         """Return a binary file of the member alone."""
-        file = open(self.file.path, "rb", buffering=0)
+        file = open(self.file.path, "rb", buffering=0)  # noqa: SIM115 - the window closes it
         try:
             self.file.check(os.fstat(file.fileno()))
             file.seek(self.offset)
@@ -202,6 +212,10 @@ class _Groups:
     """The row groups in use: each is read by one thread, and the longest unused make room."""
 
     def __init__(self):
+        self.reset()
+
+    def reset(self):
+        """Forget all."""
         self._lock = threading.Lock()
         self._kept = OrderedDict()
 
@@ -263,4 +277,4 @@ def read_group(path, column, group):
 _groups = _Groups()
 # A child that was forked while a thread read would wait for it for ever.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_groups.__init__)
+    os.register_at_fork(after_in_child=_groups.reset)

@@ -2,8 +2,8 @@
 
 A table of labels goes this way: `_tables` reads it, whatever file it is; `_cells` and
 `_label_lists` know what cells say; `_columns` decides what each column is, `_labels` makes `y` of
-them, and `_image_table` puts that beside the files that `_image_folder` finds and the `_problems`. `_image_shards` puts it beside
-places in archives and Parquet files, which `_shard_index` finds.
+them, and `_image_table` puts that beside the files that `_image_folder` finds and the `_problems`.
+`_image_shards` puts it beside places in archives and Parquet files, which `_shard_index` finds.
 """
 
 from skposter.datasets._annotations import load_coco, load_voc

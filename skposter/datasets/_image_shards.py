@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,30 @@ from skposter.datasets._shard_index import Index, index_parquet, index_tar
 from skposter.exceptions import DataError
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Literal, Unpack
 
     from skposter._typing import PathLike
-    from skposter.datasets._typing import PathsAndLabels
+    from skposter.datasets._typing import PathsAndLabels, ShardOptions
 
 _TAR, _PARQUET = (".tar",), (".parquet", ".pq")
+
+
+@overload
+def load_image_shards(
+    paths: PathLike | Sequence[PathLike],
+    *,
+    return_X_y: Literal[True],
+    **options: Unpack[ShardOptions],
+) -> PathsAndLabels: ...
+
+
+@overload
+def load_image_shards(
+    paths: PathLike | Sequence[PathLike],
+    *,
+    return_X_y: Literal[False] = False,
+    **options: Unpack[ShardOptions],
+) -> LabelledImages: ...
 
 
 def load_image_shards(
@@ -35,7 +53,7 @@ def load_image_shards(
     image_extension: str | None = None,
     label_column: str | Sequence[str] | None = None,
     label_columns: Sequence[str] | None = None,
-    label_extension: str | None = None,
+    label_extension: Literal["json", "cls", "txt"] | None = None,
     label_delimiter: str | None = None,
     label_values: Mapping[Any, Any] | None = None,
     label_names: Sequence[Any] | Mapping[Any, Any] | None = None,

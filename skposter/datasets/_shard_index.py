@@ -96,8 +96,9 @@ def _members(path: str) -> Iterator[tuple[tarfile.TarInfo, Any]]:
             )
     n_whole, offset = 0, 0
     try:
-        with tarfile.open(path, "r:") as archive:
-            file: Any = archive.fileobj
+        with tarfile.open(path, "r:") as opened:
+            archive: Any = opened  # whose types know neither offset nor members
+            file = archive.fileobj
 
             def read(member):
                 file.seek(member.offset_data)
@@ -105,7 +106,7 @@ def _members(path: str) -> Iterator[tuple[tarfile.TarInfo, Any]]:
 
             while (member := archive.next()) is not None:
                 archive.members.clear()  # it would keep every header
-                n_whole, offset = n_whole + 1, archive.offset  # type: ignore[attr-defined]
+                n_whole, offset = n_whole + 1, archive.offset
                 if offset > -(-size // _BLOCK) * _BLOCK:
                     raise tarfile.ReadError("unexpected end of data")
                 if member.issparse() or not member.isreg():
@@ -121,8 +122,10 @@ def _members(path: str) -> Iterator[tuple[tarfile.TarInfo, Any]]:
             "it again"
         ) from None
     if len(rest) < _BLOCK or rest.strip(b"\0"):
-        what = "more data behind its end" if len(rest) >= _BLOCK and not any(rest[:_BLOCK]) else (
-            "no end, or a damaged header"
+        what = (
+            "more data behind its end"
+            if len(rest) >= _BLOCK and not any(rest[:_BLOCK])
+            else ("no end, or a damaged header")
         )
         raise DataError(
             f"is no whole tar archive: {what}, behind {n_whole} members (byte {offset:,}). Was it "
