@@ -24,6 +24,7 @@ from skposter.datasets import load_image_shards
 from skposter.exceptions import DataError, ImageLoadError
 
 SIZE = (16, 16)
+BLOCK = 512  # of tar archives
 
 
 def encoded(pixels):
@@ -33,6 +34,7 @@ def encoded(pixels):
 
 
 PNG = encoded(np.full((4, 3, 3), 9, dtype=np.uint8))
+WHOLE = [("a.png", PNG), ("a.txt", b"War"), ("b.png", PNG), ("b.txt", b"War")]
 
 
 def write_tar(path, members):
@@ -158,16 +160,17 @@ def test_samples_that_lack_something(tmp_path):
     assert data.problems["id"].tolist() == ["c", "b"]
 
 
+def test_verify_finds_the_same_content(tmp_path):
+    paths = load_image_shards(write_tar(tmp_path / "a.tar", WHOLE)).paths
+    assert ImageLoader().verify(paths)["kind"].tolist() == ["duplicate_content"]
+
+
 def test_a_name_in_two_archives_is_told(tmp_path):
     for name in ("a", "b"):
         write_tar(tmp_path / f"{name}.tar", [("7.png", PNG), ("7.txt", b"War")])
     data = load_image_shards(tmp_path / "*.tar")
     assert data.problems["kind"].tolist() == ["duplicate_id"]
     assert "a.tar" in data.problems["detail"].item()
-
-
-BLOCK = 512
-WHOLE = [("a.png", PNG), ("a.txt", b"War"), ("b.png", PNG), ("b.txt", b"War")]
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 100, 512, 600, 1024, 1100, 2048, 3072, 3600, 4096])
