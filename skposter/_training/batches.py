@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from skposter._keras.tensorflow import tf
+from skposter._training.shard_order import shuffled_by_shards
+from skposter.images import LazyImages
 
 __all__ = ["ImageBatches"]
 
@@ -28,7 +30,8 @@ class ImageBatches:
         Images in a batch.
     shuffle_seed : int, default=None
         If given, the order is drawn anew for each epoch from this seed and the epoch's number,
-        so it does not depend on what ran before.
+        so it does not depend on what ran before. Lazy images that lie many in one file are
+        shuffled by these files, see `shuffled_by_shards`.
     first_epoch : int, default=0
         Number of the first epoch.
     label_weights : bool, default=False
@@ -49,6 +52,10 @@ class ImageBatches:
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
         self._epoch = first_epoch
+        self._shards = None
+        if shuffle_seed is not None and isinstance(subset.X, LazyImages):
+            shards = subset.X.shards()
+            self._shards = None if shards is None else shards[subset.rows]
         self._order = self._draw_order()
 
     @property
@@ -101,7 +108,9 @@ class ImageBatches:
         if self._shuffle_seed is None:
             return self._subset.rows
         rng = np.random.default_rng((self._shuffle_seed, self._epoch))
-        return rng.permutation(self._subset.rows)
+        if self._shards is None:
+            return rng.permutation(self._subset.rows)
+        return shuffled_by_shards(self._subset.rows, self._shards, rng)
 
 
 def _weight(subset, label_weights):

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["CSVOptions", "PathsAndLabels", "TableOptions"]
+__all__ = ["CSVOptions", "PathsAndLabels", "ShardOptions", "TableOptions"]
 
 PathsAndLabels: TypeAlias = tuple[NDArray[Any], pd.DataFrame]
 
@@ -38,3 +38,19 @@ class TableOptions(CSVOptions, total=False):
     sep: str | None
     encoding: str | None
     column_names: Sequence[str] | None
+
+
+class ShardOptions(TypedDict, total=False):
+    """The same of `load_image_shards`."""
+
+    image_column: str | None
+    image_extension: str | None
+    label_column: str | Sequence[str] | None
+    label_columns: Sequence[str] | None
+    label_extension: Literal["json", "cls", "txt"] | None
+    label_delimiter: str | None
+    label_values: Mapping[Any, Any] | None
+    label_names: Sequence[Any] | Mapping[Any, Any] | None
+    metadata_columns: Sequence[str] | None
+    on_missing: Literal["raise", "drop"]
+    verbose: int

@@ -39,6 +39,7 @@ from filelock import FileLock, Timeout
 
 from skposter._estimators.user_warnings import warn_user
 from skposter._files.remote import RemoteFile
+from skposter._files.shards import ShardRow
 from skposter.images._sources import file_key
 
 __all__ = ["PixelCache", "cache_usage", "cached_folders", "clear_cache", "open_cache"]
@@ -198,6 +199,9 @@ class PixelCache:
         """Return the key of a file or of an address as it is now, or None if it has none."""
         if isinstance(source, str):
             return file_key(source)
+        if isinstance(source, ShardRow):
+            text = source.key.encode(errors="surrogatepass")
+            return hashlib.blake2b(text, digest_size=16, person=b"shard").digest()
         if not isinstance(source, RemoteFile) or source.key is None:
             return None
         text = source.key.encode(errors="surrogatepass")

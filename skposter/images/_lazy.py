@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skposter._files.shards import ShardRow
 from skposter.images._decoding import files_elsewhere
 from skposter.images._free_memory import check_fits
 from skposter.images._pixels import pixel_settings
@@ -153,6 +154,23 @@ class LazyImages:
         [(2, 4, 2, 3), (3, 4, 2, 3)]
         """
         return prefetched(lambda indices: np.asarray(self[np.asarray(indices)]), index_lists, depth)
+
+    def shards(self) -> NDArray[np.intp] | None:
+        """Return which images lie in the same file, or the same row group of a Parquet file.
+
+        Returns
+        -------
+        shards : ndarray of int, shape (n_samples,), or None
+            The number of each image's file or row group, from 0 in the order of their first images.
+            None if some image is not of `skposter.datasets.load_image_shards`.
+        """
+        numbers: dict[tuple, int] = {}
+        shards = np.empty(len(self._sources), dtype=np.intp)
+        for i, source in enumerate(self._sources):
+            if not isinstance(source, ShardRow):
+                return None
+            shards[i] = numbers.setdefault(source.shard, len(numbers))
+        return shards
 
     def keys_of_images(self) -> list[bytes]:
         """Return 16 bytes for each image that change as `fingerprint` does, without decoding.

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from skposter._files.remote import RemoteFile
+from skposter._files.shards import ShardRow
 from skposter.images._sources import SETTLED_NS
 
 __all__ = ["Scratch", "forget_scratch", "scratch"]
@@ -130,6 +131,9 @@ class Scratch:
         """Return the key of a file or of an address as it is now, or None if it has none."""
         if isinstance(source, str):
             return self._key_of_path(source)
+        if isinstance(source, ShardRow):
+            text = f"shard {source.key}".encode(errors="surrogatepass")
+            return hashlib.blake2b(text, key=self._settings).digest()[:16]
         if not isinstance(source, RemoteFile) or source.key is None:
             return None
         if len(self._file.addresses) >= _REMEMBERED:

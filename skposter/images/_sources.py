@@ -19,6 +19,7 @@ import numpy as np
 
 from skposter._files.addresses import identifying, is_url, local_path, redacted
 from skposter._files.remote import RemoteFile
+from skposter._files.shards import ShardRow
 from skposter.exceptions import ImageLoadError
 
 __all__ = [
@@ -88,7 +89,7 @@ def describe(source):
     """Name `source` in a message: the path itself, or a few words for what is in memory."""
     if isinstance(source, str):
         return redacted(str(source))
-    if isinstance(source, RemoteFile):
+    if isinstance(source, (RemoteFile, ShardRow)):
         return repr(source)
     if isinstance(source, bytes):
         if len(source) <= 4096 and _PATH_IN_BYTES.fullmatch(source):
@@ -145,7 +146,8 @@ def file_key(path):
 def identity(source):
     """Return bytes that change when the pixels of `source` would.
 
-    Files are not read: their `file_key` tells; of addresses what `Access.look_up` has found out.
+    Files are not read: their `file_key` tells, and the place in them; of addresses what
+    `Access.look_up` has found out.
     """
     if isinstance(source, str):
         key = file_key(source)
@@ -153,6 +155,8 @@ def identity(source):
         return missing if key is None else b"file " + key
     if isinstance(source, RemoteFile):
         return _identity_elsewhere(source)
+    if isinstance(source, ShardRow):
+        return b"shard " + source.key.encode(errors="surrogatepass")
     if is_pil_image(source):
         header = f"PIL {source.mode} {source.size} {sorted(source.getexif().items())} "
         return header.encode() + hashlib.blake2b(source.tobytes()).digest()
@@ -274,7 +278,7 @@ def _as_source(row, access):
         return os.fsdecode(row)
     if is_pil_image(row):
         return row
-    if isinstance(row, RemoteFile):
+    if isinstance(row, (RemoteFile, ShardRow)):
         return row
     if isinstance(row, Mapping):
         return _as_source(_in_cell(row), access)
