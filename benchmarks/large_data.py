@@ -66,10 +66,9 @@ def slopes(of_labels, of_images):
 
     label = between(of_labels, "labels", "peak MB") * 1000
     image = between(of_images, "images", "peak MB") * 1e6
-    epoch = between(of_labels, "labels", "an epoch") * 1000
     return (
-        f"Between the last two rows, 1,000 labels cost {label:,.0f} MB and {epoch:.1f} s an epoch, "
-        f"and a million images {image:,.0f} MB."
+        f"Between the last two rows, 1,000 labels cost {label:,.0f} MB, and a million images "
+        f"{image:,.0f} MB."
     )
 
 
