@@ -208,7 +208,7 @@ def test_moves_into_a_subset_count_for_the_moves_that_follow():
 def test_defaults_and_the_fewest_rows():
     assert MultiLabelStratifiedKFold().get_n_splits() == 5
     assert RepeatedMultiLabelStratifiedKFold().get_n_splits() == 50
-    y = np.array([[1, 0], [1, 0]])
+    y = np.ones((2, 2), dtype=int)
     for train, test in MultiLabelStratifiedShuffleSplit(2, test_size=1).split(y, y):
         assert sorted([*train, *test]) == [0, 1]
 
