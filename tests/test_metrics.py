@@ -92,7 +92,7 @@ def test_float32_and_frames_give_the_same_scores():
 def test_certain_mistakes_cost_what_keras_charges():
     assert binary_crossentropy([[1]], [[0.0]]) == pytest.approx(-np.log(1e-7))
     assert binary_crossentropy([[1]], np.float32([[0.0]])) == pytest.approx(-np.log(1e-7))
-    assert binary_crossentropy([[1, 0]], [[1.0, 0.0]]) == pytest.approx(0, abs=2e-7)
+    assert binary_crossentropy([[1, 0]], [[1.0, 0.0]]) == pytest.approx(1e-7, rel=1e-4)
 
 
 def test_skill_is_measured_against_the_training_frequencies():
@@ -147,6 +147,12 @@ def test_labels_with_few_positives_can_be_left_out():
     summary = score_summary(y_true, y_score, min_positives=50)
     assert summary.loc["f1_macro", "model"] == pytest.approx(expected)
     assert summary.loc["labels_scored", "model"] == frequent.sum()
+    for row, score in (
+        ("mean_average_precision", mean_average_precision),
+        ("roc_auc", mean_roc_auc),
+    ):
+        expected = score(y_true[:, frequent], y_score[:, frequent])
+        assert summary.loc[row, "model"] == pytest.approx(expected)
 
 
 def test_a_label_with_just_enough_positives_counts():
@@ -490,6 +496,12 @@ def test_summary_takes_decisions_of_any_rule():
 def test_wrong_input_is_named(y_true, y_score, message):
     with pytest.raises(ValueError, match=message):
         binary_crossentropy(y_true, y_score)
+
+
+@pytest.mark.parametrize("score", [binary_crossentropy, skill_score, score_summary])
+def test_losses_take_probabilities_only(score):
+    with pytest.raises(ValueError, match=r"y_score must hold probabilities in \[0, 1\], got 2.0"):
+        score([[1, 0], [0, 1]], [[2.0, 0.1], [0.5, 0.5]])
 
 
 def test_decisions_of_another_shape_are_not_broadcast():

@@ -197,6 +197,22 @@ def test_exchanging_groups_keeps_label_frequencies_where_it_can():
     assert label_deviation(y, splits).abs().mean(axis=None) < 0.1
 
 
+def test_moves_into_a_subset_count_for_the_moves_that_follow():
+    # Of the eight rows that the first subset has too many, six with the second label are best.
+    counts = np.repeat(np.eye(2, dtype=int), 60, axis=0)
+    subset = np.repeat([0, 1, 2, 0, 1, 2], [24, 16, 20, 24, 24, 12])
+    found = even_out(subset, counts, np.ones(120, dtype=int), np.full(3, 1 / 3))
+    assert counts[found == 2].sum(axis=0).tolist() == [22, 18]
+
+
+def test_defaults_and_the_fewest_rows():
+    assert MultiLabelStratifiedKFold().get_n_splits() == 5
+    assert RepeatedMultiLabelStratifiedKFold().get_n_splits() == 50
+    y = np.ones((2, 2), dtype=int)
+    for train, test in MultiLabelStratifiedShuffleSplit(2, test_size=1).split(y, y):
+        assert sorted([*train, *test]) == [0, 1]
+
+
 # --- unknown labels -------------------------------------------------------------------------------
 
 
