@@ -668,3 +668,14 @@ def test_features_are_compared_in_blocks(monkeypatch):
 def test_features_are_checked(features, message):
     with pytest.raises(ValueError, match=message):
         near_duplicate_groups(["a.jpg", "b.jpg", "c.jpg"], features=features)
+
+
+@pytest.mark.filterwarnings("ignore::skposter.exceptions.LabelWarning")
+@pytest.mark.parametrize("n_first", [2, 10, 18])
+def test_two_groups_are_training_and_test_whatever_is_left_out(n_first):
+    y = np.array([[1, 0], [0, 1]] * 10)
+    groups = np.arange(20) >= n_first
+    train, test = multilabel_train_test_split(
+        np.arange(20), y, groups=groups, train_size=0.3, test_size=0.2, random_state=0
+    )[:2]
+    assert sorted([len(train), len(test)]) == sorted([n_first, 20 - n_first])

@@ -296,9 +296,10 @@ def train_test_rows(labels, groups, test_size, train_size, default_test_size, rn
     # scikit-learn's rules and messages for sizes, from its public splitter.
     sizer = ShuffleSplit(n_splits=1, test_size=test_size, train_size=train_size, random_state=0)
     sizes = [len(rows) for rows in next(sizer.split(np.empty(n_samples)))]
-    if sum(sizes) < n_samples:
+    # What is left out is a third subset, and with two groups one of the others would be empty.
+    if sum(sizes) < n_samples and (groups is None or len(np.unique(groups)) > 2):
         sizes.append(n_samples - sum(sizes))
-    subset = assign_labels(labels, np.array(sizes) / n_samples, rng, groups)
+    subset = assign_labels(labels, np.array(sizes) / sum(sizes), rng, groups)
     return np.flatnonzero(subset == 0), np.flatnonzero(subset == 1)
 
 
