@@ -92,6 +92,14 @@ def test_images_and_labels_are_those_written(kinds, colour_images, kind):
     assert "120 images, 3 labels" in repr(data)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "pq"])
+def test_what_was_understood_can_be_said(kinds, kind):
+    files = sorted(kinds[kind].frame["shard"].unique())
+    again = load_image_shards(files, **kinds[kind].columns.arguments())
+    assert again.y.equals(kinds[kind].y)
+    assert "ids" not in str(again.columns)
+
+
 @pytest.mark.parametrize("kind", ["tar", "parquet"])
 def test_places_are_small_and_survive_pickling(kinds, kind):
     paths = kinds[kind].paths

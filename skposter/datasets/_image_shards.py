@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -316,7 +317,7 @@ def _load(files, parts: list[Index], asked: Columns, label_names, on_missing) ->
         groups=None,
         split=None,
         cv=None,
-        columns=columns,
+        columns=replace(columns, id_column=None),  # ids are places in files, not a column
         frame=frame,
         problems=problem_frame(problems, y.index),
     )
