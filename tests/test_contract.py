@@ -43,12 +43,17 @@ class TableFeatures(RowsToFeaturesMixin, ImageFeatures):
     """The features of images, on rows of tables."""
 
 
-def scaled_pixels(images):
-    """Return what a network might: numbers for each image."""
-    return images.reshape(len(images), -1) / 255
+class ScaledPixels:
+    """What a network might give: numbers for each image."""
+
+    def __call__(self, images):
+        return images.reshape(len(images), -1) / 255
+
+    def __repr__(self):  # of a function, it differs from process to process, and tests' names too
+        return "ScaledPixels()"
 
 
-FEATURES = TableFeatures(scaled_pixels)
+FEATURES = TableFeatures(ScaledPixels())
 
 NO_COLUMNS = "neither images nor paths have columns to count or to reshape"
 ONE_COLUMN = "a single label column is refused, whatever is in it: that is not multi-label"
