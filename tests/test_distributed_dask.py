@@ -302,7 +302,7 @@ def test_a_prediction_does_not_begin_where_workers_lack_the_images(client, model
 def test_a_folder_that_is_another_one_there_is_named(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 10))  # what waits, waits no longer
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    said = probe([], [], [], [str(tmp_path), str(tmp_path / "none")], "token")
+    said = probe([], [], [], [str(tmp_path), str(tmp_path / "none")], None, "token")
     assert list(said["folders"]) == [str(tmp_path), str(tmp_path / "none")]
     assert all("not the folder that the client sees" in why for why in said["folders"].values())
 

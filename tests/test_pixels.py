@@ -318,7 +318,8 @@ def test_a_path_that_changes_while_it_is_opened(tmp_path, monkeypatch):
     assert refusal(path) == ("unreadable", "Input/output error")
     monkeypatch.undo()
     if descriptors is not None:
-        assert len(os.listdir("/proc/self/fd")) == descriptors
+        # Fewer, where something else has closed its own meanwhile.
+        assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (820, 820, 3), dtype=np.uint8)

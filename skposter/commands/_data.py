@@ -12,7 +12,7 @@ _LINES_SHOWN = 5
 _OPTIONS = (
     *("id_column", "image_path", "label_column", "label_columns", "label_delimiter"),
     *("label_values", "label_names", "value_column", "metadata_columns", "groups", "split"),
-    *("sep", "encoding", "column_names", "on_missing", "on_duplicate"),
+    *("sep", "encoding", "column_names", "on_missing", "on_duplicate", "storage_options"),
 )
 
 
@@ -81,6 +81,13 @@ def add_data_arguments(parser, *, on_missing="raise", on_duplicate="drop"):
         choices=("drop", "keep", "union"),
         default=on_duplicate,
         help="what to do with rows that repeat an image",
+    )
+    reading.add_argument(
+        "--storage-options",
+        metavar="JSON",
+        type=json_object,
+        help="how addresses (https://, s3://) are read, as of ImageLoader; other users see it: "
+        "passwords belong into the environment or the configuration of fsspec",
     )
 
 

@@ -37,7 +37,8 @@ def run(args):
     data = load_data(args)
     report_problems(data.problems, sys.stdout, limit=None)
     once = np.sort(np.unique(data.paths, return_index=True)[1])
-    image_problems = ImageLoader(verbose=not args.quiet).verify(data.paths[once])
+    loader = ImageLoader(storage_options=args.storage_options, verbose=not args.quiet)
+    image_problems = loader.verify(data.paths[once])
     image_problems["row"] = data.y.index[once][image_problems["row"]]
     report_problems(image_problems, sys.stdout, limit=None)
     if args.output is not None:

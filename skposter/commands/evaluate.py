@@ -44,6 +44,7 @@ def run(args):
     if not args.quiet:
         report_problems(data.problems)
     model = load_model(args.model, onnx=True)
+    model.read_addresses(args.storage_options)
     y = align_labels(data.y, model.label_names, quiet=args.quiet)
     probabilities = model.predict_proba(data.paths, progress=not args.quiet)
     if args.per_label and args.format == "table":

@@ -45,6 +45,7 @@ def run(args):
     if not args.quiet:
         report_problems(data.problems)
     model = load_model(args.model)
+    model.read_addresses(args.storage_options)
     try:
         page = report(
             model.pipeline,

@@ -212,6 +212,7 @@ def build_pipeline(args):
                     size=tuple(args.size),
                     on_error=args.on_error,
                     lazy=args.lazy,
+                    storage_options=args.storage_options,
                     verbose=int(not args.quiet),
                 ),
             ),
