@@ -89,11 +89,12 @@ def load_image_shards(
     image_extension : str or None, default=None
         What stands behind the first dot of the images in tar archives, such as ``"jpg"``. None
         takes the only image of each sample.
-    label_column, label_columns, label_delimiter, label_values, label_names, metadata_columns : \
-            default=None
+    label_column, label_columns, metadata_columns : default=None
         As in `load_image_table`, for the columns of Parquet files and the fields of JSON objects.
         Whatever else gives labels has the one column ``labels``. Of Parquet, only columns named
         are read.
+    label_delimiter, label_values, label_names : default=None
+        As in `load_image_table`.
     label_extension : {"json", "cls", "txt"} or None, default=None
         The members with the labels in tar archives. None takes the only one of each sample.
     on_missing : {"raise", "drop"}, default="raise"
@@ -119,7 +120,8 @@ def load_image_shards(
         problems : DataFrame of shape (n_problems, 4)
             Kinds: ``missing_image``, ``missing_labels``, ``duplicate_id``, ``row_without_labels``,
             ``empty_label``, ``labels_differ_in_case``.
-        groups, split, cv : None
+
+        There are no ``groups``, ``split`` and ``cv``: they are None.
     (paths, y) : tuple
         If ``return_X_y=True``.
 
