@@ -1,7 +1,7 @@
 """What `dtype_policy="mixed_bfloat16"` is worth: speed and quality, network by network.
 
     python benchmarks/precision.py [--train train.csv --val val.csv --images Images] \
-        [--epochs 6] [--seeds 0 1 2] [--out docs/benchmarks/precision.md]
+        [--epochs 6] [--n-train N] [--seeds 0 1 2] [--out docs/benchmarks/precision.md]
 
 Speed: images a second of one epoch after a first one, both policies in turn, medians of pairs.
 Quality, if posters are given: the loss on --val after a short training from random weights, paired
@@ -25,13 +25,13 @@ from skposter.networks import Pretrained, SmallCNN
 
 POLICIES = ("float32", "mixed_bfloat16")
 NETWORKS = {
-    "SmallCNN, 128 x 96": (SmallCNN(), (128, 96), 640),
+    "SmallCNN, 128 x 96": (SmallCNN(), (128, 96), 192),
     "MobileNet 0.25, 224 x 160": (
         Pretrained("mobilenet", weights=None, builder_params={"alpha": 0.25}),
         (224, 160),
-        320,
+        96,
     ),
-    "ResNet50, 96 x 64": (Pretrained("resnet50", weights=None), (96, 64), 96),
+    "ResNet50, 96 x 64": (Pretrained("resnet50", weights=None), (96, 64), 32),
 }
 QUALITY = (64, 48)
 
@@ -43,6 +43,7 @@ def main():
     for name in ("train", "val", "images"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--n-train", type=int, help="posters to train on (all)")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--out")
@@ -58,10 +59,12 @@ def main():
     ]
     if options.train:
         data = read_posters(SimpleNamespace(**vars(options), test=None))
+        part = slice(options.n_train)
+        data["train"].paths, data["train"].y = data["train"].paths[part], data["train"].y[part]
         rows = quality(data, options)
         paragraphs += [
-            f"Loss on val.csv after {options.epochs} epochs of the default network at 64 x 48 "
-            "pixels:",
+            f"Loss on val.csv after {options.epochs} epochs of the default network on "
+            f"{len(data['train'].y):,} posters at 64 x 48 pixels:",
             _report.table(["policy", "BCE, mean and spread over seeds", "less float32"], rows),
         ]
     _report.write(options.out, *paragraphs)

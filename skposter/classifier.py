@@ -105,6 +105,10 @@ class MultiLabelImageClassifier(
         learning rate.
     learning_rate : float or "auto", default="auto"
         For an optimizer given by name.
+    weight_decay : float, None or "auto", default="auto"
+        Decoupled weight decay, for an optimizer given by name: with each batch all weights shrink
+        by this times the learning rate. None takes Keras' default of the optimizer, which is 0.004
+        for ``"adamw"`` and 0 for most.
     learning_rate_schedule : {"auto", "cosine", "constant"}, default="auto"
         ``"cosine"`` rises to the rate over the first 5 % of the batches of a ``fit`` and falls to
         0 at its end. ``partial_fit``, which knows no end, is always constant, and a callback that
@@ -248,6 +252,7 @@ class MultiLabelImageClassifier(
         "loss": [str, callable],
         "optimizer": "no_validation",  # Keras names the known ones
         "learning_rate": [_AUTO, Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [_AUTO, Interval(Real, 0, None, closed="left"), None],
         "learning_rate_schedule": [StrOptions({"auto", "cosine", "constant"})],
         "epochs": [_AUTO, Interval(Integral, 1, None, closed="left")],
         "batch_size": [_AUTO, Interval(Integral, 1, None, closed="left")],
@@ -276,6 +281,7 @@ class MultiLabelImageClassifier(
         loss: Any = "auto",
         optimizer: Any = "auto",
         learning_rate: float | Literal["auto"] = "auto",
+        weight_decay: float | Literal["auto"] | None = "auto",
         learning_rate_schedule: Literal["auto", "cosine", "constant"] = "auto",
         epochs: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
@@ -300,6 +306,7 @@ class MultiLabelImageClassifier(
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
         self.learning_rate_schedule = learning_rate_schedule
         self.epochs = epochs
         self.batch_size = batch_size
@@ -560,6 +567,7 @@ class MultiLabelImageClassifier(
                 loss=recipe["loss"],
                 optimizer=recipe["optimizer"],
                 learning_rate=recipe["learning_rate"],
+                weight_decay=recipe["weight_decay"],
                 schedule="constant" if one_epoch else recipe["learning_rate_schedule"],
                 correct_intercepts=self.correct_intercepts and not one_epoch,
                 epochs=1 if one_epoch else recipe["epochs"],

@@ -138,7 +138,8 @@ def test_the_recipe_says_what_auto_came_to(colour_images):
         "augmentation": "light",
         "loss": "binary_crossentropy",
         "optimizer": "adam",
-        "learning_rate": 1e-3,
+        "learning_rate": 2e-3,
+        "weight_decay": 0.3,
         "learning_rate_schedule": "cosine",
         "epochs": 1,
         "batch_size": 32,
@@ -148,6 +149,37 @@ def test_the_recipe_says_what_auto_came_to(colour_images):
         "dtype_policy": "float32",
     }
     assert tiny.get_params()["augmentation"] == "auto"
+
+
+def test_weight_decay_goes_to_optimizers_given_by_name(tiny_classifier, colour_images):
+    from skposter._keras.tensorflow import keras
+
+    def kernels(**params):
+        params = {"epochs": 1, "learning_rate": 0.1, **params}
+        classifier = tiny_classifier(**params).fit(*colour_images)
+        total = sum(np.abs(weights).sum() for weights in classifier.model_.get_weights())
+        return float(total), classifier.recipe_["weight_decay"]
+
+    none, came_to = kernels(weight_decay=0)
+    assert came_to == 0
+    some, came_to = kernels(weight_decay=5)
+    assert came_to == 5
+    assert some < none / 2
+    assert kernels(weight_decay=None) == (none, None)  # Adam's own default
+    own = keras.optimizers.Adam(0.1, weight_decay=5)
+    assert kernels(optimizer=own) == pytest.approx((some, 5), rel=1e-5)
+    with pytest.raises(ValueError, match="'weight_decay' parameter"):
+        kernels(weight_decay=-1)
+
+
+@pytest.mark.parametrize("as_class", [False, True])
+def test_an_optimizers_own_weight_decay(as_class):
+    from skposter._keras.tensorflow import keras
+    from skposter._training.compiling import new_optimizer
+
+    name = keras.optimizers.AdamW if as_class else "adamw"
+    decays = [new_optimizer(name, 1e-3, decay)[0].weight_decay for decay in (None, 0, 0.5)]
+    assert decays == [0.004, 0, 0.5]
 
 
 def test_a_network_of_ones_own_may_bring_a_recipe(tiny_classifier, colour_images):

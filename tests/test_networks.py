@@ -106,7 +106,8 @@ def test_a_pretrained_network_is_trained_otherwise_than_one_from_scratch():
     only_head = Pretrained("mobilenet", fine_tune="none")
     assert only_head.phases == {"fine_tune": "none", "head_epochs": 0}
     from_scratch = Pretrained("mobilenet", weights=None)
-    assert from_scratch.recipe == SmallCNN().recipe == {}
+    assert from_scratch.recipe == {}
+    assert SmallCNN().recipe == {"learning_rate": 2e-3, "weight_decay": 0.3, "epochs": 30}
     assert from_scratch.phases == {"fine_tune": None, "head_epochs": 0}
 
 

@@ -211,6 +211,17 @@ def test_the_command_predicts_addresses_and_folders(fitted_pipeline_file, store,
         assert "no image folder 'memory://films/none/'" in capsys.readouterr().err
 
 
+def test_a_command_reads_addresses_as_the_model_does(fitted_pipeline_file, capsys):
+    import joblib
+
+    model = joblib.load(fitted_pipeline_file).set_params(imageloader__storage_options=HERE)
+    joblib.dump(model, fitted_pipeline_file)
+    with web_server.serving() as server:
+        server.contents = {"/a.png": png(10)}
+        assert main(["predict", fitted_pipeline_file, server.url("/a.png"), "--quiet"]) == 0
+        assert server.url("/a.png") in capsys.readouterr().out
+
+
 @pytest.fixture
 def fitted_pipeline_file(tmp_path, tiny_classifier, colour_images):
     import joblib

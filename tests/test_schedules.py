@@ -48,10 +48,11 @@ def test_a_fit_follows_the_cosine_and_partial_fit_does_not(
     np.testing.assert_allclose(rates, 0.02, rtol=1e-6)
 
 
-def test_the_rate_of_a_network_from_scratch(tiny_classifier, two_label_images, rates):
+def test_the_rate_is_that_of_the_network(tiny_classifier, two_label_images, rates):
     options = {"validation_fraction": 0, "callbacks": [Rates], "epochs": 1}
-    tiny_classifier(learning_rate="auto", **options).fit(*two_label_images)
-    np.testing.assert_allclose(rates, 1e-3, rtol=1e-6)
+    classifier = tiny_classifier(learning_rate="auto", **options).fit(*two_label_images)
+    np.testing.assert_allclose(rates, 2e-3, rtol=1e-6)
+    assert classifier.recipe_["learning_rate"] == 2e-3
 
 
 def test_an_optimizer_with_a_schedule_of_its_own_keeps_it(tiny_classifier, two_label_images, rates):

@@ -131,7 +131,7 @@ def loss_key(loss):
     return None  # code of the user's own may change under the same name
 
 
-def new_optimizer(optimizer, learning_rate):
+def new_optimizer(optimizer, learning_rate, weight_decay=None):
     """Return a new optimizer, and its learning rate unless that is a schedule.
 
     Parameters
@@ -140,6 +140,8 @@ def new_optimizer(optimizer, learning_rate):
         As Keras takes it; an instance is copied.
     learning_rate : float
         For an optimizer given by name or class.
+    weight_decay : float or None, default=None
+        Likewise; None is Keras' default.
 
     Returns
     -------
@@ -159,8 +161,11 @@ def new_optimizer(optimizer, learning_rate):
         if isinstance(learning_rate, dict):
             return keras.optimizers.deserialize(config), None
         return keras.optimizers.deserialize(config), float(learning_rate)
+    arguments = {"learning_rate": float(learning_rate)}
+    if weight_decay is not None:
+        arguments["weight_decay"] = float(weight_decay)
     if isinstance(optimizer, type) and issubclass(optimizer, keras.optimizers.Optimizer):
-        return optimizer(learning_rate=float(learning_rate)), float(learning_rate)
+        return optimizer(**arguments), float(learning_rate)
     if not isinstance(optimizer, str):
         raise TypeError(
             f"optimizer={optimizer!r} is of type {type(optimizer).__name__}. Expected one of "
@@ -171,7 +176,7 @@ def new_optimizer(optimizer, learning_rate):
             f"optimizer={optimizer!r} is not known.{did_you_mean(optimizer, _optimizer_names())} "
             f"Expected one of {_optimizer_names()} or a keras.optimizers.Optimizer."
         )
-    config = {"class_name": optimizer, "config": {"learning_rate": float(learning_rate)}}
+    config = {"class_name": optimizer, "config": arguments}
     return keras.optimizers.deserialize(config), float(learning_rate)
 
 

@@ -163,7 +163,9 @@ def train(build, training, validation, recipe, options, *, dtype_policy, start=N
 def _compiled_with(training, recipe, dtype_policy):
     """Return new loss and optimizer, and the learning rate."""
     with fixed_settings(dtype_policy):
-        optimizer, learning_rate = new_optimizer(recipe.optimizer, recipe.learning_rate)
+        optimizer, learning_rate = new_optimizer(
+            recipe.optimizer, recipe.learning_rate, recipe.weight_decay
+        )
         return loss_of(recipe.loss, weight=training.weight), optimizer, learning_rate
 
 

@@ -164,6 +164,7 @@ def _head_recipe(recipe, epochs):
         recipe,
         optimizer="adam",
         learning_rate=HEAD_LEARNING_RATE,
+        weight_decay=None,
         epochs=epochs,
         patience=None,
         first_epoch=0,

@@ -15,6 +15,7 @@ DEFAULTS = {
     "loss": "binary_crossentropy",
     "optimizer": "adam",
     "learning_rate": 1e-3,
+    "weight_decay": None,
     "learning_rate_schedule": "cosine",
     "epochs": 20,
     "batch_size": 32,
@@ -73,6 +74,8 @@ class Recipe:
         As Keras takes it.
     learning_rate : float
         For an optimizer given by name.
+    weight_decay : float or None
+        Likewise; None is Keras' default of the optimizer.
     epochs : int
         How many (more) epochs.
     batch_size : int
@@ -97,6 +100,7 @@ class Recipe:
     loss: Any
     optimizer: Any
     learning_rate: float
+    weight_decay: float | None
     epochs: int
     batch_size: int
     patience: int | None

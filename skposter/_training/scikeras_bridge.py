@@ -333,7 +333,7 @@ def completed(recipe, params, network, meta):
     """Return the recipe with what only Keras' objects tell.
 
     That is loss and optimizer of a function that compiles its model itself, and the learning rate
-    that an optimizer object brings (``"schedule"`` if that is one of Keras').
+    (``"schedule"`` if that is one of Keras') and weight decay that an optimizer object brings.
 
     Parameters
     ----------
@@ -354,5 +354,9 @@ def completed(recipe, params, network, meta):
         recipe = {**recipe, **{name: own[name] for name in own if is_auto(params[name])}}
     if isinstance(recipe["optimizer"], keras.optimizers.Optimizer):
         _, rate = new_optimizer(recipe["optimizer"], None)
-        recipe = {**recipe, "learning_rate": "schedule" if rate is None else rate}
+        own = {
+            "learning_rate": "schedule" if rate is None else rate,
+            "weight_decay": recipe["optimizer"].weight_decay,
+        }
+        recipe = {**recipe, **own}
     return recipe

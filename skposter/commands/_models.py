@@ -137,7 +137,7 @@ class FittedModel(NamedTuple):
         Parameters
         ----------
         storage_options : dict or None
-            As of `ImageLoader`; None is fsspec's own configuration.
+            As of `ImageLoader`; None leaves what the model has.
         """
         if hasattr(self.pipeline, "storage_options"):  # an exported model refuses them otherwise
             self.pipeline.storage_options = storage_options or {}
@@ -145,7 +145,7 @@ class FittedModel(NamedTuple):
         from skposter._estimators.steps import image_loader  # which imports scikit-learn
 
         loader = image_loader(self.pipeline)
-        if loader is not None:
+        if loader is not None and storage_options is not None:
             loader.storage_options = storage_options
 
     def decide(self, probabilities):

@@ -11,7 +11,7 @@ from skposter.networks._network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
+    from typing import Any, Literal
 
 __all__ = ["SmallCNN"]
 
@@ -69,6 +69,12 @@ class SmallCNN(Network):
         self.dense_units = dense_units
         self.dropout = dropout
         self.pooling = pooling
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How it is best trained, as parameters of :class:`~skposter.MultiLabelImageClassifier`."""
+        # docs/benchmarks/tried_once.md has what was measured.
+        return {"learning_rate": 2e-3, "weight_decay": 0.3, "epochs": 30}
 
     def _build(self, meta):
         from skposter._keras.tensorflow import keras

@@ -16,6 +16,7 @@ _RECIPE = {
     "loss": (str,),
     "optimizer": (str,),
     "learning_rate": (int, float, str),
+    "weight_decay": (int, float, type(None)),
     "learning_rate_schedule": (str,),
     "epochs": (int,),
     "batch_size": (int,),
