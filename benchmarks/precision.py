@@ -51,7 +51,7 @@ def main():
     speed = [speed_of(name, *arguments, options.pairs) for name, arguments in NETWORKS.items()]
     paragraphs = [
         "# Half precision on a processor",
-        f"{'This' if has_bfloat16() else 'No'} processor with instructions for bfloat16. Training "
+        f"This processor has {'' if has_bfloat16() else 'no '}instructions for bfloat16. Training "
         "from random weights, batches of 32; medians of pairs of epochs.",
         _report.table(
             ["network", *(f"{policy}, images/s" for policy in POLICIES), "ratio (pairs)"], speed
