@@ -73,7 +73,7 @@ GROUPS = {
             for name in ("addresses", "guarded_http", "remote", "remote_loop", "shards")
         ],
         [f"tests/test_{name}.py" for name in ("remote_images", "remote_tables", "image_shards")],
-        "loky or missing_package or features or exported or fetch or command or training or in_processes",
+        "loky or missing_package or features or fetch or command or training or in_processes",
     ),
     "images": (
         [f"skposter/images/_{n}.py" for n in ("opening", "tags", "decoding", "pixels")],

@@ -135,6 +135,8 @@ def test_a_signature_does_not_tell_images_apart_and_other_fields_do():
     signed = "https://user@h.example/a.jpg?id=1&X-Amz-Date=2&X-Goog-Signature=3"
     assert identifying(signed) == "https://h.example/a.jpg?id=1"
     assert identifying("https://h.example/a.jpg?id=2") != identifying(signed)
+    asking = "https://h.example/a.jpg?X-Amz-Date=2&id=1?2"
+    assert identifying(asking) == "https://h.example/a.jpg?id=1?2"
     for address in ("https://h.example/x@1/a.jpg", "https://h.example/a/b.jpg?u=x@1/2?v=3&w"):
         assert identifying(address) == address
 
