@@ -417,6 +417,8 @@ def test_as_many_bytes_as_are_accepted_are_read(server, behaviour):
         kind, cause, _ = failure(server.url("/1.png"), max_bytes=len(content) - 1)
         assert kind == "too_large"
         assert f"more than max_bytes={len(content) - 1:,}" in cause
+        with pytest.raises(RemoteError, match="more than max_bytes="):
+            Access(HERE).read(server.url("/1.png"), len(content) - 1)
 
 
 @pytest.mark.parametrize(
