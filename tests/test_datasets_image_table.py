@@ -17,6 +17,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_score
 from sklearn.utils import Bunch
 
 from skposter.datasets import load_image_csv, load_image_table, write_image_csv
+from skposter.datasets._cells import Cells
 from skposter.exceptions import DataError
 
 AB = ["a.jpg", "b.jpg"]
@@ -738,6 +739,11 @@ def test_names_of_labels_are_text_whatever_the_types(load):
     assert labels(load(table)) == {"a": {"3"}, "b": {"16"}}
     table = pd.DataFrame({"id": ["a", "b"], "labels": [[3, 16], [16]]})
     assert labels(load(table)) == {"a": {"3", "16"}, "b": {"16"}}
+
+
+def test_text_of_cells_is_as_it_was_written():
+    cells = Cells.of(pd.Series(["a\0", "b", None, "a\0"]), "id")
+    assert cells.text() == ["a\0", "b", "", "a\0"]  # NumPy's own texts end before a NUL
 
 
 def test_numbers_that_lost_their_zeros_are_recognised(load):
