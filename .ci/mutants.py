@@ -31,8 +31,13 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUPS = {
     "labels": (
         ["skposter/_labels/*.py"],
-        ["tests/test_labels.py", "tests/test_metrics.py"],
-        "search_nan or no_tensorflow or bootstrap",
+        [
+            *(f"tests/test_{name}.py" for name in ("labels", "metrics", "thresholds")),
+            "tests/test_averaging.py::test_mean_of_log_odds_is_finite_at_certainty_and_keeps_nan",
+            "tests/test_averaging.py::test_mean_of_log_odds_of_equals_is_what_each_is",
+            "tests/test_model_selection.py::test_rare_labels_are_named_once",
+        ],
+        "search_nan or no_tensorflow or bootstrap or those_of_scikit_learn",
     ),
     "metrics": (
         ["skposter/metrics/_scores.py", "skposter/metrics/_tables.py"],
@@ -50,7 +55,10 @@ GROUPS = {
         "a_hundred_data_sets or pictures or copies",
     ),
     "files": (
-        ["skposter/_files/*.py", "skposter/persistence/_container.py"],
+        [
+            *(f"skposter/_files/{name}.py" for name in ("durable", "json_values", "safetensors")),
+            "skposter/persistence/_container.py",
+        ],
         [
             *(f"tests/test_{name}.py" for name in ("durable_files", "container", "json_values")),
             "tests/test_persistence_hostile.py::test_arrays_go_round",
@@ -59,14 +67,32 @@ GROUPS = {
         ],
         "",
     ),
+    "remote": (
+        [
+            f"skposter/_files/{name}.py"
+            for name in ("addresses", "guarded_http", "remote", "remote_loop", "shards")
+        ],
+        [f"tests/test_{name}.py" for name in ("remote_images", "remote_tables", "image_shards")],
+        "loky or missing_package or features or fetch or command or training or in_processes",
+    ),
     "images": (
         [f"skposter/images/_{n}.py" for n in ("opening", "tags", "decoding", "pixels")],
-        [f"tests/test_{n}.py" for n in ("pixels", "image_tags", "image_sources", "hostile_images")],
+        [
+            *(f"tests/test_{n}.py" for n in ("pixels", "image_tags", "image_sources")),
+            "tests/test_hostile_images.py",
+            "tests/test_pixel_cache.py::test_progress_counts_each_image_once",
+            "tests/test_remote_images.py::test_every_failure_is_named_in_one_error",
+            "tests/test_remote_images.py::test_a_second_epoch_reads_nothing",
+        ],
         "200_mb or geometry or mutated or files_are_closed",
     ),
     "cache": (
         ["skposter/images/_cache.py"],
-        ["tests/test_pixel_cache.py"],
+        [
+            "tests/test_pixel_cache.py",
+            "tests/test_remote_images.py::test_a_second_epoch_reads_nothing",
+            "tests/test_image_shards.py::test_decoded_pixels_are_kept",
+        ],
         "share_the_work or after_a_kill or grid_search",
     ),
     "datasets": (

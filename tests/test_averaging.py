@@ -96,3 +96,11 @@ def test_parameters_are_checked(data, params):
 def test_mean_of_log_odds_is_finite_at_certainty_and_keeps_nan():
     mean = mean_of_log_odds([np.array([0.0, 1.0, np.nan]), np.array([1.0, 1.0, 0.5])])
     np.testing.assert_allclose(mean, [0.5, 1, np.nan], atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_mean_of_log_odds_of_equals_is_what_each_is(n):
+    probabilities = np.array([[0.25, 0.75]], dtype=np.float32)
+    mean = mean_of_log_odds([probabilities] * n)
+    assert mean.dtype == np.float32
+    np.testing.assert_allclose(mean, probabilities, rtol=1e-6)

@@ -17,6 +17,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_score
 from sklearn.utils import Bunch
 
 from skposter.datasets import load_image_csv, load_image_table, write_image_csv
+from skposter.datasets._cells import Cells
 from skposter.exceptions import DataError
 
 AB = ["a.jpg", "b.jpg"]
@@ -197,6 +198,11 @@ RIGHT = {
         {"on_duplicate": "union"},
         CAT_DOG,
     ),
+    "a mark between delimiters": (
+        lines("id,labels", 'a,"cat,|"', "b,dog"),
+        {"label_delimiter": ","},
+        {"a": {"cat", "|"}, "b": {"dog"}},
+    ),
     "no header, lists": (lines("a.jpg,cat|dog", "b.jpg,dog"), {}, CAT_DOG_FILES),
     "no header, names given": (
         lines("a,1,1", "b,0,1"), {"column_names": ["id", "cat", "dog"]}, CAT_DOG,
@@ -282,6 +288,14 @@ def test_what_was_understood_reads_the_same_as_arguments(load, name):
 
 
 CLEAR = {
+    "at most four names of each choice": (
+        lines("id,tags", "a,p q r s", "b,t"),
+        {},
+        ["' ' gives 5 labels ('p', 'q', 'r', 's', ...)", "'' gives 2 labels ('p q r s', 't')"],
+    ),
+    "four names, all of them": (
+        lines("id,tags", "a,p q r", "b,t"), {}, ["gives 4 labels ('p', 'q', 'r', 't')"],
+    ),
     "spaces, nothing passed": (
         lines("id,tags", "a,haze primary", "b,clear"), {}, ["label_delimiter=' '", "haze primary"],
     ),
@@ -517,6 +531,23 @@ def test_tables_that_cannot_be_told_or_are_wrong(load, name):
     assert len(message) < 1200
 
 
+@pytest.mark.parametrize(("column", "offered"), [("fold", False), ("Confidence", True)])
+def test_a_value_column_is_offered_where_one_is_called_so(load, column, offered):
+    with pytest.raises(DataError, match=rf"{column!r} holds 0/1 but is not among them") as caught:
+        load(lines(f"id,labels,{column}", "a,cat|dog,0", "b,dog,1"))
+    assert (f"value_column={column!r}" in str(caught.value)) == offered
+
+
+@pytest.mark.parametrize("argument", ["split", "groups", "metadata_columns"])
+def test_what_was_said_to_be_something_else_is_no_label(load, argument):
+    value = ["has_dog"] if argument == "metadata_columns" else "has_dog"
+    for rows in (
+        lines("id,cat,dog,has_dog", "a,1,1,0", "b,0,1,1"),
+        lines("id,labels,has_dog", "a,cat|dog,0", "b,dog,1"),
+    ):
+        assert labels(load(rows, **{argument: value})) == CAT_DOG
+
+
 # What is understood is told
 
 
@@ -708,6 +739,11 @@ def test_names_of_labels_are_text_whatever_the_types(load):
     assert labels(load(table)) == {"a": {"3"}, "b": {"16"}}
     table = pd.DataFrame({"id": ["a", "b"], "labels": [[3, 16], [16]]})
     assert labels(load(table)) == {"a": {"3", "16"}, "b": {"16"}}
+
+
+def test_text_of_cells_is_as_it_was_written():
+    cells = Cells.of(pd.Series(["a\0", "b", None, "a\0"]), "id")
+    assert cells.text() == ["a\0", "b", "", "a\0"]  # NumPy's own texts end before a NUL
 
 
 def test_numbers_that_lost_their_zeros_are_recognised(load):

@@ -196,6 +196,33 @@ def test_what_does_not_open_is_reported(paths, archive, loader):
         loader.set_params(max_bytes=50).transform(rows[:1])
 
 
+class Endless(io.RawIOBase):
+    """Gives as many bytes as it is asked for."""
+
+    asked = 0
+
+    def read(self, size=-1):
+        assert size is not None
+        assert size >= 0, "all of it was asked for"
+        self.asked += size
+        return bytes(size)
+
+
+class OpensWithoutEnd:
+    def __init__(self):
+        self.file = Endless()
+
+    def open(self, mode="rb"):
+        return self.file
+
+
+def test_no_more_is_read_of_what_opens_than_is_accepted(loader):
+    source = OpensWithoutEnd()
+    with pytest.raises(ImageLoadError, match="more than max_bytes=50"):
+        loader.set_params(max_bytes=50).transform([source])
+    assert source.file.asked == 51
+
+
 def test_verify_sees_copies_among_what_opens(paths, loader):
     rows = [OpensInBinary(path) for path in (paths[0], paths[1], paths[0])]
     assert loader.verify(rows)["row"].tolist() == [2]

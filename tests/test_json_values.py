@@ -166,6 +166,20 @@ def test_texts_of_parameters_may_be_so_long():
 
 
 @pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": [1, {"b": "x" * 10_001}]}, "p['a'][1]['b']"),
+        ({"__items__": [[3, 1], [0, ["x", "x" * 10_001]]]}, "p[0][1]"),
+        ({"__items__": [["a", {"__items__": [[0, "x" * 10_001]]}]]}, "p['a'][0]"),
+    ],
+)
+def test_the_place_of_what_is_refused_is_said(value, place):
+    with pytest.raises(ArtifactError) as caught:
+        as_python(value, "p")
+    assert str(caught.value) == f"{place}: a text of 10001 characters."
+
+
+@pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ([[1, 2, 3]], r"p: \[1, 2, 3\] is not a name, or a number, and a value"),

@@ -26,7 +26,12 @@ from skposter._labels.checks import (
 )
 from skposter._labels.decisions import exact_match_ratio, f1, hamming_loss
 from skposter._labels.names import aligned_labels, label_names_of
-from skposter._labels.per_label import per_label
+from skposter._labels.per_label import (
+    combined_weights,
+    known_frequencies,
+    per_label,
+    positive_weights,
+)
 from skposter._labels.probabilities import label_scores
 from skposter._labels.rare import rare_labels, warn_about_rare_labels
 from skposter._labels.unknown import takes_unknown_labels, warn_about_unknown_labels
@@ -248,6 +253,39 @@ def test_a_series_of_numbers_is_read_by_name():
     assert per_label(thresholds, [0, 1], default=0.5, what="t").tolist() == [0.3, 0.7]
     with pytest.raises(ValueError, match=r"t names 'bleu'.*Did you mean 'blue'"):
         per_label(pd.Series({"bleu": 0.1}), ["red", "blue"], default=0.5, what="t")
+
+
+def test_a_positive_weighs_what_was_given_for_its_label_and_all_else_one():
+    y = np.array([[1, 0], [0, 1], [np.nan, 1]])
+    weights = combined_weights(None, np.array([3.0, 0.5]), y)
+    assert weights.dtype == np.float32
+    assert weights.tolist() == [[3, 1], [1, 0.5], [1, 0.5]]
+    per_image = combined_weights(np.array([2, 4, 0]), np.array([3.0, 0.5]), y)
+    assert per_image.tolist() == [[6, 2], [4, 2], [0, 0]]
+    each = np.array([[2, 4], [1, 1], [0, 8]])
+    assert combined_weights(each, np.array([3.0, 0.5]), y).tolist() == [[6, 4], [1, 0.5], [0, 4]]
+    assert combined_weights(each, None, y) is each
+    assert combined_weights(np.ones(3), None, y) is None
+    assert combined_weights(None, None, y) is None
+
+
+def test_balanced_weights_are_negatives_to_positives_of_what_is_known():
+    y = np.array([[1, 1, 0, 1], [0, 1, 0, 1], [0, 0, 0, 1], [0, np.nan, 0, 1]])
+    # Where a label is constant, the number of images is the limit.
+    assert positive_weights("balanced", y, list("abcd")).tolist() == [3, 0.5, 4, 0.25]
+
+
+def test_weights_of_positives_may_be_nothing_and_are_one_by_default():
+    y = np.ones((2, 2))
+    assert positive_weights(None, y, ["a", "b"]) is None
+    assert positive_weights({"b": 0}, y, ["a", "b"]).tolist() == [1, 0]
+    with pytest.raises(ValueError, match=r"finite and not negative, got \[-0\.5, 1\.0\]"):
+        positive_weights({"a": -0.5}, y, ["a", "b"])
+
+
+def test_frequencies_are_those_among_the_known():
+    y = np.array([[1, 0, np.nan], [1, np.nan, np.nan], [0, 1, np.nan], [0, 0, np.nan]])
+    np.testing.assert_allclose(known_frequencies(y), [0.5, 1 / 3, 0])
 
 
 # --- rare and unknown labels ----------------------------------------------------------------------

@@ -20,6 +20,7 @@ from skposter.model_selection import (
     MultiLabelStratifiedKFold,
     MultiLabelStratifiedShuffleSplit,
     RepeatedMultiLabelStratifiedKFold,
+    _assignment,
     _near_duplicates,
     label_deviation,
     multilabel_train_test_split,
@@ -130,6 +131,26 @@ def test_sizes_as_near_to_the_proportions_as_can_be_are_left_alone(subset):
     assert even_out_rows(subset, [0.5, 0.5]).tolist() == subset
 
 
+def test_equal_groups_are_assigned_in_the_order_that_the_seed_gave_them():
+    """Two subsets of one size then get one of each two groups, the large ones first."""
+    sizes = np.tile([1, 2, 2, 1], 25)
+    y = np.ones((sizes.sum(), 1), dtype=bool)
+    groups = np.repeat(np.arange(100), sizes)
+    subset = assign(y, [0.5, 0.5], np.random.RandomState(0), groups)
+    in_order = np.argsort(np.random.RandomState(0).permutation(100))
+    of_group = subset[np.searchsorted(groups, in_order)]
+    for size in (1, 2):
+        assert (of_group[sizes[in_order] == size].reshape(-1, 2).sum(axis=1) == 1).all()
+
+
+def test_a_label_of_no_row_changes_nothing():
+    y = labels(60)[:, :2] == 1
+    without = assign(y, [0.6, 0.3, 0.1], np.random.RandomState(0))
+    with_one = np.hstack([np.zeros((60, 1), dtype=bool), y, np.zeros((60, 1), dtype=bool)])
+    found = assign(with_one, [0.6, 0.3, 0.1], np.random.RandomState(0))
+    assert found.tolist() == without.tolist()
+
+
 # --- sizes with groups ----------------------------------------------------------------------------
 
 
@@ -185,6 +206,23 @@ def test_groups_that_single_moves_leave_uneven():
     y = np.ones((21, 1), dtype=int)
     for _, test in MultiLabelStratifiedKFold(2).split(y, y, groups):
         assert len(test) in (10, 11)
+
+
+def test_too_many_groups_are_not_exchanged(monkeypatch):
+    sizes = np.array([4, 5, 5, 7])
+    arguments = np.array([0, 0, 1, 1]), np.ones((4, 1), dtype=int), sizes, np.full(2, 0.5)
+    assert np.bincount(even_out(*arguments), sizes).tolist() in ([10, 11], [11, 10])
+    # Four groups of 21 rows are just enough, and then too many.
+    monkeypatch.setattr(_assignment, "_LARGEST_EXCHANGE", 4 * 21)
+    assert np.bincount(even_out(*arguments), sizes).tolist() in ([10, 11], [11, 10])
+    monkeypatch.setattr(_assignment, "_LARGEST_EXCHANGE", 4 * 21 - 1)
+    assert even_out(*arguments).tolist() == [0, 0, 1, 1]
+
+
+def test_a_single_group_in_two_subsets_stays_where_it_is():
+    subset, ones = np.array([0, 1]), np.ones((2, 1), dtype=int)
+    found = even_out(subset, ones, np.array([3, 3]), np.array([0.2, 0.5, 0.3]))
+    assert found.tolist() == [0, 1]
 
 
 def test_exchanging_groups_keeps_label_frequencies_where_it_can():

@@ -709,7 +709,7 @@ def header(**entries):
         (header(a={**NOTHING, "dtype": "C64"}), "type 'C64' is not"),
         (header(a={**NOTHING, "shape": [0, 2**39, 2**39]}), "too big|too large|exceeded"),
         (header(__metadata__={"a": "b"}), "__metadata__"),
-        (struct.pack("<Q", 20) + b'{"a": {}, "a": {}}  ', "a name is there twice"),
+        (struct.pack("<Q", 20) + b'{"a": {}, "a": {}}  ', "^Arrays: a name is there twice"),
     ],
 )
 def test_arrays_of_impossible_sizes_are_refused(data, message):

@@ -106,6 +106,17 @@ def test_a_grid_search_decodes_each_image_once(cache_dir, paths, decoded):
         assert sorted(decoded) == sorted(paths), lazy
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("params", [{}, {"cache_limit": 0}, {"cache_dir": None}])
+def test_progress_counts_each_image_once(loader, paths, small_steps, params, n_jobs):
+    loader.set_params(n_jobs=n_jobs, **params).transform(paths[5:20])
+    counted = []
+    sources = np.array(paths, dtype=object)
+    loader._decoder().decode(sources, done=counted.append)
+    assert sum(counted) == N
+    assert min(counted) >= 0
+
+
 def test_an_image_that_stands_in_two_rows_is_stored_once(loader, paths, plain):
     images = loader.transform([paths[0], paths[1], paths[0]])
     np.testing.assert_array_equal(images, plain[[0, 1, 0]])
@@ -636,6 +647,37 @@ def test_a_waiter_leaves_as_soon_as_what_it_waits_for_is_there(
         waiting.join(60)
     np.testing.assert_array_equal(results[0], plain)
     assert len(decoded) == N
+
+
+def test_a_waiter_stays_as_long_as_rows_keep_coming(loader, paths, plain, decoded, monkeypatch):
+    """Each comes before its patience is at an end, all of them long after."""
+    loader.transform(paths)
+    (index,) = files(loader.cache_dir, ".index")
+    records = index.read_bytes()
+    index.write_bytes(b"")
+    forget_open_caches()
+    clock = [0.0]
+
+    class Clock:
+        time = staticmethod(time.time)
+
+        @staticmethod
+        def monotonic():
+            return clock[0]
+
+        @staticmethod
+        def sleep(seconds):
+            clock[0] += 1
+            if clock[0] % 3 == 0:
+                index.write_bytes(records[: 24 * int(clock[0] / 3)])
+
+    monkeypatch.setattr(_pixel_cache, "time", Clock)
+    monkeypatch.setattr(_pixel_cache, "_LOCK_PATIENCE_S", 4)
+    del decoded[:]
+    with FileLock(loader.cache_dir / "skposter.lock"):
+        np.testing.assert_array_equal(loader.transform(paths), plain)
+    assert decoded == []
+    assert clock[0] >= 3 * N
 
 
 def test_threads_decode_each_image_once(loader, paths, plain, decoded, small_steps):

@@ -188,6 +188,14 @@ def test_sixteen_bits_are_scaled_and_rounded():
         np.testing.assert_array_equal(pixels[:, :, 0], np.floor(values / 257 + 0.5))
 
 
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_values_of_more_than_sixteen_bits_are_refused(value):
+    data = encoded(Image.fromarray(np.array([[value, 9]], dtype=np.int32)), "TIFF")
+    low, high = sorted((value, 9))
+    with pytest.raises(UnreadableImage, match=rf"32-bit values from {low} to {high}, outside 0"):
+        load_pixels(data, PixelOptions(size=(1, 2)))
+
+
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
 def test_arrays_are_brought_to_size(channels):
     shape = (20, 30) if channels is None else (20, 30, channels)
@@ -368,6 +376,27 @@ def test_the_metadata_of_a_large_file_is_bounded(tmp_path):
             load_pixels(source, PixelOptions(size=(5, 5)))
 
 
+@pytest.mark.parametrize(("n_bytes", "accepted"), [(2, False), (1000, True)])
+def test_a_large_file_may_not_be_made_of_tiny_blocks(n_bytes, accepted):
+    head = encoded(Image.new("RGB", (200, 200)))[:33]
+    rows = NOISE[:200, :200].reshape(200, 600)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows), 0)
+
+    def chunk(kind, content):
+        crc = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + crc
+
+    parts = (packed[i : i + n_bytes] for i in range(0, len(packed), n_bytes))
+    data = head + b"".join(chunk(b"IDAT", part) for part in parts) + chunk(b"IEND", b"")
+    data += bytes(max(0, (1 << 19) + 1 - len(data)))  # smaller ones are not guarded
+    options = PixelOptions(size=(200, 200))
+    if accepted:
+        np.testing.assert_array_equal(load_pixels(data, options), NOISE[:200, :200])
+    else:
+        with pytest.raises(UnreadableImage, match="is made of too many tiny blocks"):
+            load_pixels(data, options)
+
+
 def test_detail_across_is_kept_where_little_is_left_of_the_height():
     """libjpeg scales both sides alike, so the side that shrinks less decides."""
     image = Image.fromarray(NOISE[:800, :800])
@@ -445,6 +474,7 @@ AT_THE_LIMIT = [
     ("RGB", "TIFF", {}),
     ("RGB", "BMP", {}),
     ("P", "GIF", {}),
+    ("RGB", "JPEG", {"subsampling": 0}),
 ]
 
 

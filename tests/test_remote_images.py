@@ -1,8 +1,13 @@
 """Images from addresses: web servers that misbehave, object stores, and what must never be read."""
 
+import asyncio
 import io
 import pickle
+import socket
+import ssl
+import sys
 import traceback
+import types
 import warnings
 
 import joblib
@@ -18,10 +23,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skposter import ImageFeatures, ImageLoader
-from skposter._files.addresses import identifying, local_path, redacted
+from skposter._files import guarded_http, remote_loop
+from skposter._files.addresses import RemoteError, identifying, local_path, redacted
+from skposter._files.remote import Access
 from skposter.exceptions import ImageLoadError
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra skposter[remote]")
+asyn = pytest.importorskip("fsspec.asyn", reason="needs the extra skposter[remote]")
 aiohttp = pytest.importorskip("aiohttp", reason="needs the extra skposter[remote]")
 
 HERE = {"allow_private_hosts": True}
@@ -38,6 +46,12 @@ def png(grey, size=(12, 18)):
 def short_pauses(monkeypatch):
     for module in ("guarded_http", "remote_loop"):
         monkeypatch.setattr(f"skposter._files.{module}.PAUSES", (0.01, 0.01, 0.01))
+
+
+@pytest.fixture(autouse=True)
+def connections_of_its_own(short_pauses):
+    """Each test has its own file systems, which are kept otherwise with their connections."""
+    remote_loop._file_system.cache_clear()
 
 
 @pytest.fixture
@@ -91,6 +105,8 @@ def failure(url, **params):
         ("https://user:pa@55@example.org/a.jpg", "https://example.org/a.jpg"),
         ("https://example.org/a.jpg?X-Amz-Signature=5ec3e7", "https://example.org/a.jpg?..."),
         ("https://example.org/a.jpg#5ec3e7", "https://example.org/a.jpg#..."),
+        ("https://us:pw@h.example/a?u=http://x.example/b", "https://h.example/a?..."),
+        ("https://us:pw@h.example/http://x.example/b", "https://h.example/http://x.example/b"),
         ("s3://key:5ec3e7@bucket/a.jpg", "s3://bucket/a.jpg"),
         ("s3://bucket/a b/c.jpg", "s3://bucket/a b/c.jpg"),
         ("/folder/a@b:c?d.jpg", "/folder/a@b:c?d.jpg"),
@@ -107,6 +123,7 @@ def test_addresses_are_shown_without_what_opens_them(url, shown):
         ("FILE://localhost/a.jpg", "/a.jpg"),
         ("file:///C:/a.jpg", "C:/a.jpg"),
         ("file:///a%23b.jpg", "/a#b.jpg"),
+        ("file:///a%FFb.jpg", "/a\udcffb.jpg"),
         ("https://example.org/a.jpg", None),
     ],
 )
@@ -118,6 +135,15 @@ def test_a_signature_does_not_tell_images_apart_and_other_fields_do():
     signed = "https://user@h.example/a.jpg?id=1&X-Amz-Date=2&X-Goog-Signature=3"
     assert identifying(signed) == "https://h.example/a.jpg?id=1"
     assert identifying("https://h.example/a.jpg?id=2") != identifying(signed)
+    asking = "https://h.example/a.jpg?X-Amz-Date=2&id=1?2"
+    assert identifying(asking) == "https://h.example/a.jpg?id=1?2"
+    for address in ("https://h.example/x@1/a.jpg", "https://h.example/a/b.jpg?u=x@1/2?v=3&w"):
+        assert identifying(address) == address
+
+
+def test_an_error_of_an_address_survives_pickling():
+    copy = pickle.loads(pickle.dumps(RemoteError("missing", "there is no such object")))
+    assert (copy.kind, copy.reason, str(copy)) == ("missing", *["there is no such object"] * 2)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -162,9 +188,10 @@ def test_many_requests_are_under_way_at_once_and_not_all(server):
     assert 8 < server.most_under_way <= 32
 
 
-def test_what_waits_to_be_decoded_is_bounded_in_bytes(server, monkeypatch):
-    # No room for two: still all are read, in whatever order the threads ask for them.
-    monkeypatch.setattr("skposter._files.remote_loop._WAITING_BYTES", 100)
+@pytest.mark.parametrize("n_bytes", [100, 10])
+def test_what_waits_to_be_decoded_is_bounded_in_bytes(server, monkeypatch, n_bytes):
+    # No room for two, or for one: still all are read, in whatever order threads ask for them.
+    monkeypatch.setattr("skposter._files.remote_loop._WAITING_BYTES", n_bytes)
     monkeypatch.setattr("skposter._files.remote_loop._WAITING", 3)
     urls = [server.url(f"/{i % 20}.png") for i in range(90)]
     assert greys(loader(n_jobs=4).transform(urls)) == [10 * (i % 20) for i in range(90)]
@@ -185,6 +212,133 @@ def test_a_broken_connection_is_tried_again(server):
 
     server.behave["/1.png"] = behave
     assert greys(loader().transform([server.url("/1.png")])) == [10]
+
+
+def test_a_connection_that_goes_on_breaking_is_an_error(server):
+    server.behave["/1.png"] = web_server.hung_up
+    assert failure(server.url("/1.png"))[:2] == (
+        "unreadable",
+        "the connection broke (ServerDisconnectedError)",
+    )
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """The pauses before further attempts, none of which is waited for."""
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    monkeypatch.setattr(guarded_http, "asyncio", types.SimpleNamespace(sleep=sleep))
+    return pauses
+
+
+def test_pauses_grow_and_are_not_the_same_for_all(server, slept, monkeypatch):
+    monkeypatch.setattr(guarded_http, "PAUSES", (1, 10, 100))
+    server.behave["/1.png"] = web_server.broken_first(503, times=99)
+    for _ in range(3):
+        with pytest.raises(ImageLoadError):
+            loader().transform([server.url("/1.png")])
+    parts = np.array(slept).reshape(3, 3) / (1, 10, 100)
+    assert ((parts >= 0.8) & (parts <= 1.2)).all()
+    assert len(set(parts.ravel())) > 1
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [("7", 7), ("0.5", 0.5), ("1000", 20), ("inf", 20), ("-3", 0), ("nan", 0), ("soon", 0)],
+)
+def test_a_server_may_ask_to_wait_so_long(server, slept, said, pause):
+    server.behave["/1.png"] = web_server.broken_first(429, Retry_After=said)
+    assert greys(loader().transform([server.url("/1.png")])) == [10]
+    assert slept == [pytest.approx(max(pause, 0.01), abs=0.0021)]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said", "n_asked"),
+    [
+        (410, "missing", "the server answers 410 (Gone)", 1),
+        (403, "unreadable", "the server answers 403 (Forbidden)", 1),
+        (204, "unreadable", "the server answers 204 (No Content)", 1),
+        (408, "unreadable", "the server answers 408 (Request Timeout)", 4),
+        (599, "unreadable", "the server answers 599", 1),
+    ],
+)
+def test_other_answers_are_told(server, status, kind, said, n_asked):
+    server.behave["/1.png"] = web_server.broken_first(status, times=99)
+    assert failure(server.url("/1.png"))[:2] == (kind, said)
+    assert len(server.asked) == 2 * n_asked
+
+
+def connecting(error, *arguments):
+    place = types.SimpleNamespace(host="h.example", port=443, ssl=True, is_ssl=True)
+    return error(place, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "n_attempts"),
+    [
+        (
+            connecting(aiohttp.ClientConnectorCertificateError, ssl.CertificateError("own")),
+            "has a certificate that cannot be verified",
+            1,
+        ),
+        (
+            connecting(aiohttp.ClientConnectorSSLError, ssl.SSLError(1, "wrong version")),
+            "makes no secure connection",
+            1,
+        ),
+        (
+            connecting(aiohttp.ClientConnectorError, socket.gaierror(socket.EAI_NONAME, "unknown")),
+            "no host 'h.example'",
+            1,
+        ),
+        (
+            connecting(aiohttp.ClientConnectorError, socket.gaierror(socket.EAI_AGAIN, "later")),
+            "no host 'h.example'",
+            4,
+        ),
+        (
+            connecting(aiohttp.ClientConnectorError, ConnectionRefusedError(111, "refused")),
+            "no connection to 'h.example' (refused)",
+            4,
+        ),
+        (
+            connecting(aiohttp.ClientConnectorError, OSError()),
+            "no connection to 'h.example' (OSError)",
+            4,
+        ),
+        (OSError("at https://us3r:5ec3e7@h"), "the connection broke (OSError)", 4),
+        (aiohttp.InvalidURL("https://us3r:5ec3e7@h"), "is no web address", 1),
+        (
+            RuntimeError("odd https://us3r:5ec3e7@h.example/a?5ec3e7 " + 200 * "x"),
+            "cannot be asked for (RuntimeError: odd https://h.example/a?... " + 172 * "x" + ")",
+            1,
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_keeps_an_answer_away_is_told(monkeypatch, error, said, n_attempts):
+    attempts = []
+
+    async def request(*arguments):
+        attempts.append(arguments)
+        raise error
+
+    monkeypatch.setattr(guarded_http, "_request", request)
+    kind, cause, everything = failure("https://us3r:5ec3e7@h.example/1.png")
+    assert (kind, cause) == ("unreadable", said)
+    assert len(attempts) == 2 * n_attempts
+    assert "5ec3e7" not in everything
+
+
+def test_arguments_that_no_request_takes_are_named(server):
+    options = {**HERE, "speed": 3}
+    kind, cause, _ = failure(server.url("/1.png"), storage_options=options)
+    assert kind == "unreadable"
+    assert cause.startswith("cannot be asked for (TypeError: ")
+    assert "speed" in cause
 
 
 def test_a_server_that_goes_on_failing_is_an_error_after_a_few_attempts(server):
@@ -241,6 +395,32 @@ def test_a_slow_server_is_an_error(server, client_kwargs, monkeypatch):
     assert (kind, cause) == ("unreadable", "does not answer in time")
 
 
+def test_a_server_that_trickles_is_an_error(server, monkeypatch):
+    server.behave["/1.png"] = web_server.trickling
+    monkeypatch.setattr(guarded_http, "PAUSES", ())
+    monkeypatch.setattr(guarded_http, "_WHOLE_S", 0.3)
+    kind, cause, _ = failure(server.url("/1.png"))
+    assert (kind, cause) == ("unreadable", "does not answer in time")
+
+
+@pytest.mark.parametrize("behaviour", [web_server._serve, web_server.chunked])
+def test_as_many_bytes_as_are_accepted_are_read(server, behaviour):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    large = file.getvalue()
+    for content in (server.contents["/1.png"], large):  # in one piece and in many
+        server.contents["/1.png"] = content
+        server.behave["/1.png"] = behaviour
+        images = loader(max_bytes=len(content)).transform([server.url("/1.png")])
+        assert (images == loader().transform([content])).all()
+        kind, cause, _ = failure(server.url("/1.png"), max_bytes=len(content) - 1)
+        assert kind == "too_large"
+        assert f"more than max_bytes={len(content) - 1:,}" in cause
+        with pytest.raises(RemoteError, match="more than max_bytes="):
+            Access(HERE).read(server.url("/1.png"), len(content) - 1)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "kind", "cause"),
     [
@@ -285,7 +465,9 @@ def test_redirects_to_web_addresses_are_followed(server, status):
         "FILE:/etc/passwd",
         "ftp://127.0.0.1/a.png",
         "memory://posters/1.png",
+        "https://",
         "",
+        None,
     ],
 )
 def test_redirects_out_of_the_web_are_not_followed(server, memory, location):
@@ -304,7 +486,10 @@ def test_redirects_in_a_loop_end(server):
     assert len(server.asked) == 12
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0x7f000001", "2130706433"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1.", "localhost", "127.1", "0x7f000001", "0177.1", "2130706433"],
+)
 def test_no_request_is_sent_to_this_machine_unless_that_is_allowed(server, host):
     url = f"http://{host}:{server.server_address[1]}/1.png"
     for options in (None, {"allow_private_hosts": False}, {"https": {"headers": {}}}):
@@ -331,6 +516,7 @@ def test_no_request_is_sent_to_this_machine_unless_that_is_allowed(server, host)
         "[::ffff:127.0.0.1]",
         "[64:ff9b::7f00:1]",
         "[2002:7f00:1::]",
+        "[2001:0:808:808::80ff:fffe]",
     ],
 )
 def test_no_private_address_is_connected_to(host):
@@ -341,8 +527,6 @@ def test_no_private_address_is_connected_to(host):
 
 def test_a_public_server_cannot_lead_into_the_own_network(server, monkeypatch):
     # The server plays a public one: the address of the test alone is taken for public.
-    from skposter._files import guarded_http
-
     check, public = guarded_http._check_address, []
 
     def check_but_once(host, address):
@@ -360,8 +544,6 @@ def test_a_public_server_cannot_lead_into_the_own_network(server, monkeypatch):
 
 
 def test_names_are_looked_at_where_they_are_resolved(server, monkeypatch):
-    import socket
-
     resolve = socket.getaddrinfo
 
     def rebinding(host, *args, **kwargs):
@@ -372,6 +554,46 @@ def test_names_are_looked_at_where_they_are_resolved(server, monkeypatch):
     assert "'public.example', which is in a private" in failure(url, storage_options=None)[1]
     assert server.asked == []
     assert greys(loader().transform([url])) == [10]
+
+
+def test_names_of_public_hosts_are_connected_to(server, monkeypatch):
+    # The server plays a public one.
+    monkeypatch.setattr(guarded_http, "_check_address", lambda host, address: None)
+    families, resolve = [], socket.getaddrinfo
+
+    def resolving(host, port, family=0, *args, **kwargs):
+        families.append(family)
+        return resolve("127.0.0.1", port, family, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolving)
+    url = f"http://public.example:{server.server_address[1]}/1.png"
+    assert greys(loader(storage_options=None).transform([url])) == [10]
+    assert socket.AF_INET not in families  # but whatever the host has
+
+
+def test_a_connector_of_ones_own_leads_nowhere_else(server):
+    kwargs = {"client_kwargs": {"connector": "anywhere"}}
+    assert greys(loader(storage_options={**HERE, **kwargs}).transform([server.url("/1.png")])) == [
+        10
+    ]
+    cause = failure(server.url("/1.png"), storage_options=kwargs)[1]
+    assert "in a private network or this machine itself" in cause
+
+
+@pytest.mark.parametrize("how", ["environment", "option"])
+def test_a_proxy_is_used_for_redirects_too(server, monkeypatch, how):
+    """The server plays a proxy, which is asked for whole addresses."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server.behave["http://one.example/1.png"] = web_server.redirect("http://two.example/2.png")
+    server.contents["http://two.example/2.png"] = png(70)
+    options = dict(HERE)
+    if how == "environment":
+        monkeypatch.setenv("http_proxy", server.url(""))
+        options["client_kwargs"] = {"trust_env": True}
+    else:
+        options["proxy"] = server.url("")
+    assert greys(loader(storage_options=options).transform(["http://one.example/1.png"])) == [70]
 
 
 @pytest.mark.parametrize(
@@ -505,6 +727,9 @@ def test_options_must_be_of_one_protocol_or_say_of_which(memory, server):
         loader(storage_options={"allow_private_hosts": "yes"}).transform(urls)
     with pytest.raises(ValueError, match="storage_options"):
         loader(storage_options="secret").transform(urls)
+    for options in (["anon"], [("anon", True)], {1: True}, {"anon": True, None: 1}):
+        with pytest.raises(TypeError, match="storage_options must be a mapping from names"):
+            Access(options)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -554,8 +779,65 @@ def test_addresses_that_answer_get_only_are_cached(server, tmp_path):
     for _ in range(2):
         assert greys(reading.transform([server.url("/1.png?X-Amz-Signature=1")])) == [10]
     size = reading.cache_size()
+    server.asked.clear()
     assert greys(reading.transform([server.url("/1.png?X-Amz-Signature=2")])) == [10]
     assert reading.cache_size() == size
+    assert server.asked == ["HEAD /1.png", "GET /1.png"]  # the content of which nobody read
+
+
+def test_a_date_is_a_version_once_it_has_settled(server):
+    for age, kept in ((0, False), (3600, True)):
+        server.behave["/1.png"] = web_server.dated(age)
+        reading = loader(cache_limit=10**6)
+        reading.transform([server.url("/1.png")])
+        server.asked.clear()
+        assert greys(reading.transform([server.url("/1.png")])) == [10]
+        assert ("GET /1.png" in server.asked) != kept
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [
+        ({}, None),
+        ({"Content-Length": "5", "ETag": '"a"'}, '5 "a"'),
+        ({"ETag": '"a"'}, '- "a"'),
+        ({"Content-Length": "5", "ETag": ""}, None),
+        ({"Last-Modified": "Thu, 26 Nov 2026 10:00:00 GMT"}, None),
+        ({"Last-Modified": "yesterday", "Date": "Thu, 26 Nov 2026 10:00:03 GMT"}, None),
+        (
+            {
+                "Last-Modified": "Thu, 26 Nov 2026 10:00:00 -0000",
+                "Date": "Thu, 26 Nov 2026 10:00:03 GMT",
+            },
+            None,
+        ),
+        (
+            {
+                "Last-Modified": "Thu, 26 Nov 2026 10:00:00 GMT",
+                "Date": "Thu, 26 Nov 2026 10:00:02 GMT",
+            },
+            None,
+        ),
+        (
+            {
+                "Content-Length": "5",
+                "Last-Modified": "Thu, 26 Nov 2026 10:00:00 GMT",
+                "Date": "Thu, 26 Nov 2026 10:00:03 GMT",
+            },
+            "5 Thu, 26 Nov 2026 10:00:00 GMT",
+        ),
+    ],
+)
+def test_a_version_is_what_changes_with_the_content(headers, version):
+    assert guarded_http._version(headers) == version
+
+
+def test_a_version_that_came_without_the_content_is_not_that_of_it(server, tmp_path):
+    server.behave["/1.png"] = web_server.version_in_head_only
+    for reading in (loader(cache_dir=tmp_path), loader()):
+        for grey in (10, 60):
+            server.contents["/1.png"] = png(grey)
+            assert greys(reading.transform([server.url("/1.png")])) == [grey]
 
 
 def test_objects_that_are_overwritten_in_memory_are_read_again(memory, tmp_path):
@@ -656,7 +938,228 @@ def test_nothing_is_left_open(server):
 
 
 # --------------------------------------------------------------------------------------------------
+# File systems of fsspec
+
+
+class Store(asyn.AsyncFileSystem):
+    """A store whose objects, and what is wrong with it, a test says."""
+
+    protocol = "teststore"
+    contents: dict = {}
+    announced: dict = {}
+    failures: list = []
+    listing: list = []
+    asked: list = []
+
+    def fail(self, what):
+        self.asked.append(what)
+        if self.failures:
+            failure = self.failures.pop(0)
+            if failure is not None:
+                raise failure
+
+    async def _info(self, path, **kwargs):
+        self.fail("info")
+        if path not in self.contents:
+            raise FileNotFoundError(path)
+        size = self.announced.get(path, len(self.contents[path]))
+        return {"name": path, "type": "file", "size": size, "ETag": str(self.contents[path])}
+
+    async def _cat_file(self, path, start=None, end=None, **kwargs):
+        self.fail("cat")
+        return self.contents[path][start:end]
+
+    async def _ls(self, path, detail=True, **kwargs):
+        self.fail("ls")
+        return self.listing
+
+
+STORE = {"teststore": {"key": "k3y5", "secret": "5ec3e7"}}
+
+
+@pytest.fixture
+def store(monkeypatch):
+    fsspec.register_implementation("teststore", Store, clobber=True)
+    for name, value in (
+        ("contents", {"1.png": png(10), "2.png": png(20)}),
+        ("announced", {}),
+        ("failures", []),
+        ("listing", []),
+        ("asked", []),
+    ):
+        monkeypatch.setattr(Store, name, value)
+    return Store
+
+
+def test_stores_with_requests_of_their_own_are_read_and_kept(store):
+    reading = loader(storage_options=STORE)
+    urls = ["teststore://1.png", "teststore://2.png"]
+    for asked in ({"info": 2, "cat": 2}, {"info": 2}):
+        store.asked.clear()
+        assert greys(reading.transform(urls)) == [10, 20]
+        assert {what: store.asked.count(what) for what in store.asked} == asked
+    store.contents["1.png"] = png(200)
+    assert greys(reading.transform(urls)) == [200, 20]
+
+
+def test_what_is_in_memory_is_kept_as_long_as_it_is_the_same(memory, monkeypatch):
+    reading, read = loader(), []
+    first = reading.transform(memory)
+    kind = type(fsspec.filesystem("memory"))
+    cat_file = kind.cat_file
+
+    def counted(self, path, *args, **kwargs):
+        read.append(path)
+        return cat_file(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(kind, "cat_file", counted)
+    assert (reading.transform(memory) == first).all()
+    assert read == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_objects_are_bounded_in_bytes_too(store, announced):
+    n_bytes = len(store.contents["1.png"])
+    if not announced:
+        store.announced["1.png"] = None
+    params = {"storage_options": STORE}
+    images = loader(max_bytes=n_bytes, **params).transform(["teststore://1.png"])
+    assert greys(images) == [10]
+    kind, cause, _ = failure("teststore://1.png", max_bytes=n_bytes - 1, **params)
+    assert kind == "too_large"
+    assert cause in (
+        f"has {n_bytes} bytes, more than max_bytes={n_bytes - 1}",
+        f"has more than max_bytes={n_bytes - 1} bytes",
+    )
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_objects_of_another_size_than_announced_are_refused(store, change):
+    n_bytes = len(store.contents["1.png"])
+    store.announced["1.png"] = n_bytes + change
+    kind, cause, _ = failure("teststore://1.png", storage_options=STORE)
+    assert kind == "truncated"
+    given = min(n_bytes, n_bytes + change + 1)
+    assert cause == f"gives {given} bytes, and {n_bytes + change} were announced"
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"x", "it starts with b'x'")])
+def test_small_objects_are_what_they_are(store, content, said):
+    store.contents["1.png"] = content
+    kind, cause, _ = failure("teststore://1.png", storage_options=STORE)
+    assert kind == "not_an_image"
+    assert said in cause
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said", "n_attempts"),
+    [
+        (FileNotFoundError("5ec3e7"), "missing", "there is no such object", 1),
+        (PermissionError("5ec3e7"), "unreadable", "may not be read (access denied)", 1),
+        (NotADirectoryError("5ec3e7"), "not_a_file", "is a folder, not a file", 1),
+        (IsADirectoryError("5ec3e7"), "not_a_file", "is a folder, not a file", 1),
+        (
+            ConnectionResetError("5ec3e7"),
+            "unreadable",
+            "the connection failed (ConnectionResetError)",
+            4,
+        ),
+        (TimeoutError("5ec3e7"), "unreadable", "the connection failed (TimeoutError)", 4),
+        (
+            RuntimeError("no k3y5 with 5ec3e7"),
+            "unreadable",
+            "cannot be read (RuntimeError: no ... with ...)",
+            1,
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_a_store_refuses_is_told(store, error, kind, said, n_attempts):
+    store.failures += [error] * 99
+    found_kind, cause, everything = failure("teststore://1.png", storage_options=STORE)
+    assert (found_kind, cause) == (kind, said)
+    assert "5ec3e7" not in everything
+    store.asked.clear()
+    with pytest.raises(RemoteError):
+        Access(STORE).read("teststore://1.png", 1000)
+    assert store.asked == ["info"] * n_attempts
+
+
+def test_a_store_is_asked_again_after_a_broken_connection(store):
+    store.failures += [ConnectionResetError(), None, TimeoutError()]
+    images = loader(storage_options=STORE, cache_limit=0).transform(["teststore://1.png"])
+    assert greys(images) == [10]
+    assert store.asked == ["info", "info", "cat", "info", "cat"]
+
+
+def test_a_store_that_does_not_answer_is_an_error(store, monkeypatch):
+    async def never(self, path, **kwargs):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Store, "_info", never)
+    monkeypatch.setattr(remote_loop, "_WHOLE_S", 0.02)
+    kind, cause, _ = failure("teststore://1.png", storage_options=STORE)
+    assert (kind, cause) == ("unreadable", "the connection failed (TimeoutError)")
+
+
+def test_folders_are_listed_however_a_store_writes_them(store):
+    store.listing = [
+        {"name": "films/", "type": "directory"},
+        {"name": "films/a/", "type": "directory"},
+        {"name": "films/b", "type": "directory"},
+        {"name": "films/c.png", "type": "file"},
+    ]
+    listed = Access(STORE).list_folder("teststore://films")
+    assert listed == [("a", True), ("b", True), ("c.png", False)]
+    store.listing = [{"name": "films", "type": "file"}]
+    with pytest.raises(RemoteError, match="is a file, expected a folder"):
+        Access(STORE).list_folder("teststore://films")
+    for error in (FileNotFoundError(), NotADirectoryError()):
+        store.failures.append(error)
+        assert Access(STORE).list_folder("teststore://films") is None
+    store.failures.append(RuntimeError("no entry with 5ec3e7"))
+    with pytest.raises(RemoteError, match=r"RuntimeError: no entry with \.\.\.\)"):
+        Access(STORE).list_folder("teststore://films")
+
+
+def test_what_an_address_opens_as_says_why_it_does_not(server):
+    file = Access(HERE).file(server.url("/1.png"))
+    assert file.open().read() == server.contents["/1.png"]
+    with pytest.raises(OSError, match="the server answers 404"):
+        Access(HERE).file(server.url("/nowhere.png")).open()
+
+
+# --------------------------------------------------------------------------------------------------
 # Without the extra
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://b/a.jpg", r"s3:// addresses need s3fs\. Install it with: pip .*\[remote\]' s3fs$"),
+        ("s3a://b/a.jpg", r"s3a:// addresses need s3fs\. Install it with: pip .*\]' s3fs$"),
+        ("az://b/a.jpg", r"az:// addresses need adlfs\. Install it with: pip .*\]' adlfs$"),
+        (
+            "http://h/a.jpg",
+            r"http:// addresses need aiohttp\. .* pip install 'skposter\[remote\]'$",
+        ),
+        ("teststore://a.jpg", r"teststore:// addresses need a package\. Please install teststore$"),
+    ],
+)
+def test_the_package_that_an_address_needs_is_named_before_anything_is_read(
+    monkeypatch, store, url, said
+):
+    def missing(protocol):
+        if protocol == url.partition("://")[0]:
+            raise ImportError("Please install teststore")
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    for method in ("fit", "transform"):
+        with pytest.raises(ImportError, match=said):
+            getattr(loader(storage_options={"teststore": {}}), method)([url])
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(ImportError, match=r"addresses need fsspec\. Install it with: pip install"):
+        Access(None).check(url if "test" not in url else "memory://a.jpg")
 
 
 def test_a_missing_package_is_named_and_paths_need_none(run_python, tmp_path):

@@ -1,6 +1,7 @@
 """A web server on this machine whose answers a test says, and that counts what it was asked."""
 
 import contextlib
+import email.utils
 import hashlib
 import http.server
 import socket
@@ -107,6 +108,20 @@ def endless(handler, content):
         handler.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
 
 
+def chunked(handler, content):
+    """Send it without saying how long it is."""
+    handler.answer(200, Content_Length=None, Transfer_Encoding="chunked")
+    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
+
+
+def trickling(handler, content):
+    """Send it byte by byte, never silent for long."""
+    handler.answer(200, Content_Length=len(content))
+    for i in range(40):
+        handler.wfile.write(content[i : i + 1])
+        time.sleep(0.05)
+
+
 def huge(handler, content):
     """Promise more than anybody wants."""
     handler.answer(200, b"", Content_Length=10**12)
@@ -132,6 +147,22 @@ def no_head(handler, content):
         handler.answer(403)
     else:
         _serve(handler, content)
+
+
+def dated(seconds):
+    """Say when it was last changed, so many seconds ago, and have no other version."""
+
+    def behave(handler, content):
+        changed = email.utils.formatdate(time.time() - seconds, usegmt=True)
+        handler.answer(200, content, Last_Modified=changed)
+
+    return behave
+
+
+def version_in_head_only(handler, content):
+    """Say a version when asked for it, and none with the content."""
+    version = {"ETag": '"1"'} if handler.command == "HEAD" else {}
+    handler.answer(200, content, **version)
 
 
 def broken_first(status, times=1, **headers):

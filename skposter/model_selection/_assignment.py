@@ -152,9 +152,7 @@ class _Assignment:
         self.share = proportions * sizes.sum()
         self.target = _whole_rows(self.share, self.held())
         expected = np.outer(proportions, counts.sum(axis=0))
-        self.per_expected = np.divide(
-            1.0, expected, out=np.zeros_like(expected), where=expected > 0
-        )
+        self.per_expected = 1.0 / np.where(expected > 0, expected, np.inf)  # of no rows, no cost
         self.surplus = (
             np.array([counts[subset == s].sum(axis=0) for s in range(self.n_subsets)]) - expected
         )
