@@ -1,7 +1,8 @@
 """Who fits tells scikit-learn's callbacks how far it is, and none of them ends a training.
 
 scikit-learn has ``sklearn.callback`` since 1.9. Before that nobody listens, and the estimators here
-have no ``set_callbacks``, as its own have none.
+have no ``set_callbacks``, as its own have none. It is experimental and may change from one release
+to the next, so nothing of it is touched unless callbacks are set.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ except ImportError:  # scikit-learn before 1.9
 __all__ = ["CallbacksMixin", "FitTask", "Forgiving", "forgiving", "with_callbacks"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
+_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 # What has failed in this process: the fit, as all its processes call it, and the callback's class.
 _given_up: set[tuple[Any, type]] = set()
 
@@ -109,15 +111,58 @@ class _Hook:
                 _given_up.discard(this)
 
 
+def forgiving(callback: Any) -> Any:
+    """Return a callback of scikit-learn's whose errors do not end what it looks at.
+
+    scikit-learn's searches and pipelines let errors of callbacks through. Its ``ProgressBar`` talks
+    to other processes through a socket of its machine, so a worker on another machine ends the
+    search with a ``FileNotFoundError``. What this returns warns, is left alone in that process
+    until the fit is over, and goes on elsewhere. The estimators of skposter do this by themselves
+    to callbacks that are set on them.
+
+    Parameters
+    ----------
+    callback : callback of :mod:`sklearn.callback`
+        Which has ``setup``, ``on_fit_task_begin``, ``on_fit_task_end`` and ``teardown``.
+
+    Returns
+    -------
+    callback : object
+        What ``set_callbacks`` takes. Results that `callback` collects are still to be had of it.
+
+    Raises
+    ------
+    TypeError
+        If one of the four methods is missing.
+
+    Examples
+    --------
+    >>> from skposter.distributed import forgiving
+    >>> from sklearn.callback import ProgressBar  # doctest: +SKIP
+    >>> bars = ProgressBar(max_propagation_depth=None)  # doctest: +SKIP
+    >>> search.set_callbacks(forgiving(bars)).fit(paths, y)  # doctest: +SKIP
+    """
+    if isinstance(callback, Forgiving):
+        return callback
+    missing = [name for name in _HOOKS if not callable(getattr(callback, name, None))]
+    if missing or isinstance(callback, type):
+        what = f"the class {callback.__name__}" if isinstance(callback, type) else repr(callback)
+        raise TypeError(
+            f"forgiving takes a callback object of sklearn.callback, got {what}"
+            + (f", which has no {missing[0]}." if missing else f"; pass {callback.__name__}().")
+        )
+    return Forgiving(callback)
+
+
 class FitTask:
     """A task of a fit, of which callbacks are told when it begins and when it ends.
 
     Parameters
     ----------
-    estimator : estimator
+    estimator : estimator or None
         Which is being fitted.
     context : sklearn.callback.CallbackContext or None
-        Where the task stands among others; None where scikit-learn has no callbacks.
+        Where the task stands among others; None if there is nobody to tell.
     data : dict, default={}
         ``X`` and ``y``, for callbacks that ask for them.
     """
@@ -130,7 +175,8 @@ class FitTask:
 
     def __getstate__(self):
         # To another process; nothing that an earlier fit has learned need go with it.
-        return {**vars(self), "_estimator": clone(self._estimator), "_data": {}}
+        estimator = None if self._estimator is None else clone(self._estimator)
+        return {**vars(self), "_estimator": estimator, "_data": {}}
 
     def subtask(self, name, max_subtasks=0):
         """Return a task within this one, which has at most `max_subtasks` within it."""
@@ -170,7 +216,7 @@ if _sklearns is None and not TYPE_CHECKING:
 
         def begin_fit(self, X, y=None, *, max_subtasks=0):
             """Return a task that tells nobody."""
-            return FitTask(self, None)
+            return FitTask(None, None)
 
 else:
 
@@ -207,10 +253,7 @@ else:
 
         def begin_fit(self, X, y=None, *, max_subtasks=0):
             """Return the task that the whole fit is, begun; `max_subtasks` are within it."""
+            if not getattr(self, "_skl_callbacks", None):  # set here, or handed on
+                return FitTask(None, None)
             context = self._init_callback_context(max_subtasks=max_subtasks)
             return FitTask(self, context, {"X": X, "y": y}).begin()
-
-
-def forgiving(callback):
-    """Return `callback` such that its errors are warnings."""
-    return callback if isinstance(callback, Forgiving) else Forgiving(callback)
