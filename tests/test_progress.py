@@ -135,7 +135,7 @@ def test_both_phases_of_a_pretrained_network_are_counted(mobilenet_weights, colo
 
     weights, _ = mobilenet_weights
     network = Pretrained(
-        "mobilenet", weights=weights, head_epochs=2, network_params={"alpha": 0.25}
+        "mobilenet", weights=weights, head_epochs=2, builder_params={"alpha": 0.25}
     )
     recorder = Recorder()
     X, y = colour_images
@@ -276,6 +276,8 @@ def test_a_search_with_a_progress_bar_scores_as_without(backend, rows, capsys, m
     assert shown.count("candidate-split-evaluation | FixedThresholdsClassifier - fit") == 4
 
 
+# scikit-learn gives workers the filters of this process, in which warnings are errors.
+@pytest.mark.filterwarnings(r"ignore:The callback \w+ failed:UserWarning")
 def test_a_search_goes_on_without_the_progress_bar_that_its_workers_cannot_reach(
     rows, hide_progress_bars
 ):
@@ -293,8 +295,11 @@ def test_a_search_goes_on_without_the_progress_bar_that_its_workers_cannot_reach
         )
 
 
+# scikit-learn gives workers the filters of this process, in which warnings are errors.
+@pytest.mark.filterwarnings(r"ignore:The callback \w+ failed:UserWarning")
 def test_our_estimators_forgive_callbacks_that_scikit_learn_hands_on(rows):
     failing = Failing("on_fit_task_begin", elsewhere_only=True)
+    failing.max_propagation_depth = 1
     search = searching(neighbours(), n_jobs=2).set_callbacks(failing)
     search.fit(*rows)  # in worker processes, where it fails
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
