@@ -21,9 +21,7 @@ from skposter import (
 )
 from skposter.distributed import forgiving
 
-callback = pytest.importorskip(
-    "sklearn.callback", reason="scikit-learn has callbacks since 1.9", exc_type=ImportError
-)
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
 
 HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 
