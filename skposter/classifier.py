@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skposter._estimators.fit_tasks import CallbacksMixin
 from skposter._estimators.pickling import VersionedPickleMixin, portable
 from skposter._estimators.spelling import SpelledParametersMixin
 from skposter._estimators.user_warnings import warn_user
@@ -65,6 +66,7 @@ _AUTO = StrOptions({"auto"})
 
 
 class MultiLabelImageClassifier(
+    CallbacksMixin,
     VersionedPickleMixin,
     SpelledParametersMixin,
     LabelPredictionsMixin,
@@ -553,6 +555,13 @@ class MultiLabelImageClassifier(
         recipe["dtype_policy"] = self._policy(going_on)
         recipe = completed(recipe, params, network, _meta(facts, recipe))
         n_iter, history = (self.n_iter_, self.history_) if going_on else (0, {})
+        epochs = 1 if one_epoch else recipe["epochs"]
+        begins_with_head = recipe["fine_tune"] not in (None, "none") and not going_on
+        fit_task = self.begin_fit(
+            training.X,
+            training.y,
+            max_subtasks=epochs + (recipe["head_epochs"] if begins_with_head else 0),
+        )
         classifier, interrupted = train_in_phases(
             partial(
                 build_network,
@@ -570,7 +579,7 @@ class MultiLabelImageClassifier(
                 weight_decay=recipe["weight_decay"],
                 schedule="constant" if one_epoch else recipe["learning_rate_schedule"],
                 correct_intercepts=self.correct_intercepts and not one_epoch,
-                epochs=1 if one_epoch else recipe["epochs"],
+                epochs=epochs,
                 batch_size=recipe["batch_size"],
                 patience=self.n_iter_no_change if self.early_stopping and validation else None,
                 tol=self.tol,
@@ -578,7 +587,7 @@ class MultiLabelImageClassifier(
                 first_epoch=n_iter,
                 compile_options=getattr(network, "compile_options", ()),
             ),
-            RunOptions(self.callbacks, self.memory, self.verbose),
+            RunOptions(self.callbacks, self.memory, self.verbose, fit_task),
             dtype_policy=recipe["dtype_policy"],
             fine_tune=recipe["fine_tune"],
             head_epochs=recipe["head_epochs"],
@@ -608,6 +617,7 @@ class MultiLabelImageClassifier(
         self.__dict__.update(learned)
         if interrupted:
             raise KeyboardInterrupt("Training interrupted; what was learned so far is kept.")
+        fit_task.end()
 
     def _policy(self, going_on):
         """Return the dtype policy to train with."""

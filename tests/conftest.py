@@ -108,6 +108,23 @@ def mobilenet_weights(tmp_path_factory):
 
 
 @pytest.fixture
+def hide_progress_bars(monkeypatch):
+    """A function after which no other process finds the sockets of scikit-learn's progress bars."""
+    reason = "scikit-learn has callbacks since 1.9, and needs rich for bars"
+    progressbar = pytest.importorskip("sklearn.callback._progressbar", reason=reason)
+    pytest.importorskip("rich", reason=reason)
+    open_listener = progressbar.open_listener
+
+    def hidden(*args, **kwargs):
+        handle = open_listener(*args, **kwargs)
+        os.rename(handle.address, f"{handle.address}-hidden")
+        os.symlink("/nowhere", handle.address)  # for who removes it in the end
+        return handle
+
+    return lambda: monkeypatch.setattr(progressbar, "open_listener", hidden)
+
+
+@pytest.fixture
 def plt():
     """``matplotlib.pyplot``; its figures are closed in the end."""
     import matplotlib.pyplot as plt

@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skposter
-from skposter import ImageLoader, TunedThresholdsClassifierCV
+from skposter import FixedThresholdsClassifier, ImageLoader, TunedThresholdsClassifierCV
 from skposter.datasets import make_posters
-from skposter.distributed import _preflight, predict, preflight, resilient
+from skposter.distributed import _preflight, forgiving, predict, preflight, resilient
 from skposter.distributed._probe import probe
 from skposter.exceptions import ClusterError, DataError
 
@@ -226,6 +226,35 @@ def test_searches_of_all_kinds_give_the_scores_of_the_sequential_ones(client, po
         np.testing.assert_array_equal(
             found.best_estimator_.thresholds_, expected.best_estimator_.thresholds_
         )
+
+
+# scikit-learn gives workers the filters of this process, in which warnings are errors.
+@pytest.mark.filterwarnings(r"ignore:The callback \w+ failed:UserWarning")
+def test_workers_report_to_a_progress_bar_and_a_search_goes_on_where_they_cannot(
+    client, hide_progress_bars, capsys, monkeypatch
+):
+    import joblib
+    from sklearn.callback import ProgressBar
+
+    monkeypatch.setenv("COLUMNS", "200")
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    search = GridSearchCV(
+        FixedThresholdsClassifier(KNeighborsClassifier()),
+        {"estimator__n_neighbors": [1, 5]},
+        cv=KFold(2),
+        scoring="f1_macro",
+        error_score="raise",
+    )
+    expected = clone(search).fit(X, X > 0).cv_results_["mean_test_score"]
+    bars = ProgressBar(max_propagation_depth=1)
+    with joblib.parallel_config("dask", client=resilient(client)):
+        search.set_callbacks(bars).fit(X, X > 0)
+        np.testing.assert_array_equal(search.cv_results_["mean_test_score"], expected)
+        shown = capsys.readouterr().out
+        assert shown.count("candidate-split-evaluation | FixedThresholdsClassifier - fit") == 4
+        hide_progress_bars()
+        search.set_callbacks(forgiving(bars)).fit(X, X > 0)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], expected)
 
 
 def test_a_cluster_that_can_do_the_work_says_what_it_is(client, model, paths):

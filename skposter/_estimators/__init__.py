@@ -1,1 +1,1 @@
-"""What every estimator here shares: spelling help, versions in pickles, the walk inside a model."""
+"""What every estimator here shares: spelling, versions in pickles, fit tasks, the walk inside."""

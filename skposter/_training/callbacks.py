@@ -22,6 +22,7 @@ __all__ = [
     "CosineRate",
     "LogToHistory",
     "Progress",
+    "ReportEpochs",
     "StopWhenNotFinite",
     "appended",
     "cosine_share",
@@ -182,6 +183,30 @@ def _bars_can_be_seen():
     return in_notebook or (sys.stderr is not None and sys.stderr.isatty())
 
 
+class ReportEpochs(keras.callbacks.Callback):
+    """Make each epoch a subtask of a fit, and stop if one who is told of it wants that.
+
+    After what writes checkpoints: that somebody stopped this training is nothing for the next.
+
+    Parameters
+    ----------
+    fit_task : FitTask
+        What the epochs are a part of.
+    """
+
+    def __init__(self, fit_task):
+        super().__init__()
+        self._fit_task = fit_task
+        self._epoch: Any = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = self._fit_task.subtask("epoch").begin()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._epoch.end():
+            self._fit_task.stopped = self.model.stop_training = True
+
+
 class LogToHistory(keras.callbacks.Callback):
     """Keep what is logged at the end of each epoch; last, so that it has what callbacks log."""
 
@@ -254,6 +279,11 @@ def the_users_callbacks(callbacks):
         else:
             raise TypeError(
                 f"callbacks must be keras.callbacks.Callback objects or classes, got {callback!r}."
+                + (
+                    " Callbacks of scikit-learn's go to set_callbacks."
+                    if hasattr(callback, "on_fit_task_end")
+                    else ""
+                )
             )
     return found
 

@@ -27,6 +27,7 @@ from skposter._training.batches import ImageBatches
 from skposter._training.callbacks import (
     CosineRate,
     Progress,
+    ReportEpochs,
     StopWhenNotFinite,
     leave_the_network_alone,
     lent_to,
@@ -63,9 +64,10 @@ _VERSIONS = [_version("skposter"), keras.__version__, tf.__version__, np.__versi
 
 
 class _Interrupted(Exception):  # noqa: N818, it is no error: it keeps a result out of the memory
-    def __init__(self, result):
+    def __init__(self, result, interrupted):
         super().__init__()
         self.result = result
+        self.interrupted = interrupted
 
 
 def train(build, training, validation, recipe, options, *, dtype_policy, start=None):
@@ -130,8 +132,8 @@ def train(build, training, validation, recipe, options, *, dtype_policy, start=N
                 classifier.network_, training, recipe.batch_size
             )
         result = classifier, classifier.network_.optimizer_state
-        if interrupted:
-            raise _Interrupted(result)
+        if interrupted or options.stopped:
+            raise _Interrupted(result, interrupted)
         if checkpoint is not None:
             checkpoint.remove()  # the result takes its place
         return result
@@ -153,7 +155,7 @@ def train(build, training, validation, recipe, options, *, dtype_policy, start=N
         )
         interrupted = False
     except _Interrupted as early:
-        (classifier, optimizer_state), interrupted = early.result, True
+        (classifier, optimizer_state), interrupted = early.result, early.interrupted
     # What is not pickled with the rest.
     classifier.network_.optimizer_state = optimizer_state
     classifier.network_.loss = loss_and_weights
@@ -277,6 +279,8 @@ def _run(start, training, validation, recipe, compiled_with, checkpoint, options
         network.load(progressed.variables)
         if checkpoint is not None:
             classifier.callbacks.append(SaveEpochs(checkpoint, network, progressed, stopper))
+        if options.fit_task is not None:
+            classifier.callbacks.append(ReportEpochs(options.fit_task))
         try:
             interrupted = classifier._train_on(
                 network,

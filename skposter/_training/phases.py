@@ -73,7 +73,7 @@ def train_in_phases(
             dtype_policy=dtype_policy,
             logistic=logistic_head,
         )
-        if only_head or interrupted:
+        if only_head or interrupted or options.stopped:
             return classifier, interrupted
         network = replace(classifier.network_, optimizer_state=None)
     return train(

@@ -125,11 +125,19 @@ class RunOptions:
         keep both.
     verbose : int, default=0
         Above 0, a progress bar.
+    fit_task : FitTask, default=None
+        Whose subtasks the epochs are. A callback that is told of them may stop the training.
     """
 
     callbacks: Any = None
     memory: Any = None
     verbose: int = 0
+    fit_task: Any = None
+
+    @property
+    def stopped(self):
+        """Whether a callback that was told of the epochs has asked for no more."""
+        return self.fit_task is not None and self.fit_task.stopped
 
 
 def settings_of(recipe, loss, optimizer):

@@ -145,10 +145,13 @@ class AveragingClassifier(ThresholdsClassifier):
         # NumPy's global generator, which None would stand for, is left alone.
         own = np.random.RandomState() if self.random_state is None else self.random_state
         seeds = check_random_state(own).randint(2**31 - 1, size=self.n_estimators)
+        whole = self.begin_fit(X, y, max_subtasks=len(seeds))
+        tasks = [whole.subtask("fit-classifier") for _ in seeds]
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fitted)(_seeded(self.estimator, int(seed)), X, self.target(y), routed)
-            for seed in seeds
+            delayed(task.fit)(_seeded(self.estimator, int(seed)), X, self.target(y), routed)
+            for task, seed in zip(tasks, seeds, strict=True)
         )
+        whole.end()
         self.learn_features_from(self.estimators_[0])
         return self
 
@@ -199,7 +202,3 @@ def _seeded(estimator, seed):
         if name == "random_state" or name.endswith("__random_state")
     }
     return estimator.set_params(**seeded)
-
-
-def _fitted(estimator, X, y, params):
-    return estimator.fit(X, y, **params)

@@ -208,18 +208,27 @@ class BlendingClassifier(ThresholdsClassifier, _BaseComposition):
                     labels.to_numpy(), self.validation_fraction, random_state=self.random_state
                 )
         X_rows, y_rows = (X, y) if given is not None else _rows_of(rows, X, y)
-        fitted = [clone(member).fit(X_rows, self.target(y_rows)) for member in members]
+        refit = given is None and self.refit
+        whole = self.begin_fit(X, y, max_subtasks=len(members) * (2 if refit else 1))
+        fitted = self._fitted(members, X_rows, y_rows, whole)
         if given is None:
             X_held_out, _ = _rows_of(held_out, X, y)
             scores = [label_scores(each, X_held_out, labels.shape[1]) for each in fitted]
             given = blending_weights(labels.to_numpy()[held_out], scores)
-            if self.refit:
-                fitted = [clone(member).fit(X, self.target(y)) for member in members]
+            if refit:
+                fitted = self._fitted(members, X, y, whole)
         self.estimators_ = fitted
         self.weights_ = given
         self.validation_indices_ = held_out
         self.learn_features_from(fitted[0])
+        whole.end()
         return self
+
+    def _fitted(self, members, X, y, whole):
+        return [
+            whole.subtask("fit-classifier").fit(clone(member), X, self.target(y), {})
+            for member in members
+        ]
 
     def predict_proba(self, X: Samples) -> NDArray[Any]:
         """Return the probabilities of the weighted mean of the log-odds.

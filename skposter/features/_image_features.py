@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skposter._estimators.fit_tasks import CallbacksMixin
 from skposter._estimators.spelling import SpelledParametersMixin
 from skposter._typing import fit_context
 from skposter.features._kept import image_keys, kept_rows
@@ -32,6 +33,7 @@ __all__ = ["ImageFeatures"]
 
 
 class ImageFeatures(
+    CallbacksMixin,
     SpelledParametersMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -177,10 +179,12 @@ class ImageFeatures(
         """
         from skposter._training.checks import check_images
 
+        task = self.begin_fit(X, y)
         X = check_images(X)
         image_shape = _image_shape(X)
         self.n_features_out_ = self._extractor(X).n_features
         self.image_shape_ = image_shape
+        task.end()
         return self
 
     def transform(self, X: Samples) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skposter._estimators.fit_tasks import CallbacksMixin, with_callbacks
 from skposter._files.addresses import StorageOptions
 from skposter._files.remote import Access
 from skposter.images._cache import cache_usage, clear_cache
@@ -56,7 +57,7 @@ class _ShownByName:
         instance.__dict__[self._name] = value
 
 
-class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ImageLoader(CallbacksMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Load images, whatever they are, as one uint8 array.
 
     Stateless: `fit` only validates, `transform` may be called at once. The result does not depend
@@ -230,6 +231,7 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.storage_options = storage_options
         self.verbose = verbose
 
+    @with_callbacks
     def fit(self, X: Samples, y: Any = None) -> Self:
         """Check the parameters and what `X` is made of; no image is opened.
 
@@ -244,8 +246,10 @@ class ImageLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         -------
         self : ImageLoader
         """
+        task = self.begin_fit(X, y)
         self._decoder()
         self._sources(X)
+        task.end()
         return self
 
     def transform(self, X: Samples) -> NDArray[np.uint8] | Any:

@@ -16,6 +16,7 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
+from skposter._estimators.fit_tasks import CallbacksMixin
 from skposter._estimators.pickling import VersionedPickleMixin
 from skposter._estimators.spelling import SpelledParametersMixin
 from skposter._estimators.steps import steps_inwards
@@ -131,6 +132,7 @@ class LabelPredictionsMixin:
 
 
 class ThresholdsClassifier(
+    CallbacksMixin,
     VersionedPickleMixin,
     SpelledParametersMixin,
     LabelPredictionsMixin,
@@ -207,9 +209,9 @@ class ThresholdsClassifier(
             return np.asarray(y).ravel()
         return y
 
-    def fit_on_all(self, X, y, fit_params):
-        """Fit a clone of `estimator` and keep it."""
-        self.keep_fitted(clone(self.estimator).fit(X, self.target(y), **fit_params))
+    def fit_on_all(self, X, y, fit_params, task):
+        """Fit a clone of `estimator`, which is the task, and keep it."""
+        self.keep_fitted(task.fit(clone(self.estimator), X, self.target(y), fit_params))
 
     def keep_fitted(self, estimator):
         """Keep a fitted classifier, and what it knows of the columns of X."""

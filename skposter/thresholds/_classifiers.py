@@ -135,7 +135,10 @@ class FixedThresholdsClassifier(ThresholdsClassifier):
         _raise_for_params(params, self, None)
         X, y, _ = self.check_data(X, y)
         _ = self.thresholds_  # one that cannot be used should fail before the training does
-        self.fit_on_all(X, y, process_routing(self, "fit", **params).estimator.fit)
+        fit_params = process_routing(self, "fit", **params).estimator.fit
+        whole = self.begin_fit(X, y, max_subtasks=1)
+        self.fit_on_all(X, y, fit_params, whole.subtask("fit-classifier"))
+        whole.end()
         return self
 
     @property
@@ -332,13 +335,19 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         X, y, labels = self.check_data(X, y, will_train=not isinstance(self.cv, str))
         warn_about_unknown_labels(labels)
         routed = process_routing(self, "fit", **params)
-        if isinstance(self.cv, str):
+        prefit = isinstance(self.cv, str)
+        splits = [] if prefit else self._splits(X, y, routed)
+        whole = self.begin_fit(X, y, max_subtasks=len(splits) + bool(self.refit))
+        if prefit:
             y_score, rows, folds = self._score_prefit(X, labels.shape[1])
         else:
-            y_score, rows, folds = self._score_held_out(X, y, labels.shape[1], routed)
+            y_score, rows, folds = self._score_held_out(
+                X, y, labels.shape[1], routed, splits, whole
+            )
         self._choose(labels[rows], y_score, rows, folds)
         if self.refit:
-            self.fit_on_all(X, y, routed.estimator.fit)
+            self.fit_on_all(X, y, routed.estimator.fit, whole.subtask("fit-on-all"))
+        whole.end()
         return self
 
     def _score_prefit(self, X, n_labels):
@@ -353,12 +362,16 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
         y_score = label_scores(self.estimator, X, n_labels)
         return y_score, np.arange(n_samples), np.zeros(n_samples, dtype=int)
 
-    def _score_held_out(self, X, y, n_labels, routed):
+    def _splits(self, X, y, routed):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnknownLabelWarning)  # fit has said it
             splits = list(check_cv(self._splitter()).split(X, y, **routed.splitter.split))
         if len(splits) > 1 and not self.refit:
             raise ValueError("When cv has several folds, refit cannot be False.")
+        return splits
+
+    def _score_held_out(self, X, y, n_labels, routed, splits, whole):
+        tasks = [whole.subtask("fit-fold") for _ in splits]
         fold = partial(
             score_fold,
             X=X,
@@ -368,7 +381,8 @@ class TunedThresholdsClassifierCV(ThresholdsClassifier):
             keep=not self.refit,
         )
         outcomes = Parallel(n_jobs=self.n_jobs)(
-            delayed(fold)(clone(self.estimator), train=train, test=test) for train, test in splits
+            delayed(fold)(task, clone(self.estimator), train=train, test=test)
+            for task, (train, test) in zip(tasks, splits, strict=True)
         )
         scores, fitted = zip(*outcomes, strict=True)
         if not self.refit:

@@ -12,10 +12,10 @@ from skposter.model_selection import assign_labels
 _SUBSETS = 5
 
 
-def score_fold(estimator, X, y, train, test, fit_params, n_labels, keep):
+def score_fold(task, estimator, X, y, train, test, fit_params, n_labels, keep):
     """Fit on the training rows; return the test rows' scores, and the estimator if to `keep`."""
     params = _check_method_params(X, fit_params, indices=train)
-    estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
+    task.fit(estimator, _safe_indexing(X, train), _safe_indexing(y, train), params)
     y_score = label_scores(estimator, _safe_indexing(X, test), n_labels)
     return y_score, estimator if keep else None  # which may be large, and come from a worker
 
