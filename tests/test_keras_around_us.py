@@ -312,7 +312,7 @@ def test_the_schedule_sets_the_rate_of_any_optimizer(name, on_schedule, colour_i
 
 def test_averages_of_weights_are_what_is_kept(tiny_classifier, colour_images):
     # Averages that never move are the weights after the first step.
-    params = {"batch_size": 120, "validation_fraction": 0}
+    params = {"batch_size": 120, "validation_fraction": 0, "weight_decay": 0}
     averaging = keras.optimizers.Adam(0.03, use_ema=True, ema_momentum=1.0)
     averaged = tiny_classifier(optimizer=averaging, epochs=3, **params).fit(*colour_images)
     one_step = tiny_classifier(epochs=1, **params).fit(*colour_images)
@@ -343,7 +343,7 @@ def test_classes_are_as_good_as_objects(tiny_classifier, colour_images, tmp_path
             {"loss": keras.losses.BinaryFocalCrossentropy()},
         ),
         (
-            {"optimizer": keras.optimizers.SGD, "learning_rate": 0.1},
+            {"optimizer": keras.optimizers.SGD, "learning_rate": 0.1, "weight_decay": None},
             {"optimizer": keras.optimizers.SGD(0.1)},
         ),
         ({"loss": keras.losses.BinaryCrossentropy}, {"loss": "binary_crossentropy"}),

@@ -261,6 +261,7 @@ def test_each_training_within_another_estimator_is_a_task(estimator, n_fits, row
 def test_a_search_with_a_progress_bar_scores_as_without(backend, rows, capsys, monkeypatch):
     pytest.importorskip("rich", reason="scikit-learn's progress bars are made with rich")
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")  # of a "dumb" one, rich takes 80 columns
     expected = searching(neighbours()).fit(*rows)
     search = searching(neighbours(), n_jobs=None if backend == "sequential" else 2)
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=1))

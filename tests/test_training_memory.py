@@ -124,7 +124,7 @@ def test_whatever_affects_training_trains_anew(data, classifier, trainings, chan
         {"tta": "flip"},
         {"verbose": 0},
         {"dtype_policy": "float32"},  # what None is here
-        {"learning_rate": 1e-3},  # what "auto" is
+        {"learning_rate": 2e-3, "weight_decay": 0.3},  # what "auto" is
     ],
 )
 def test_what_acts_at_prediction_does_not(data, classifier, trainings, change):
