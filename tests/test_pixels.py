@@ -274,7 +274,9 @@ def test_a_path_that_cannot_be_opened_says_why(tmp_path):
     path = tmp_path / "image.png"
     path.write_bytes(encoded(Image.new("RGB", (9, 9))))
     assert refusal(tmp_path / "other.png") == ("missing", "no such file")
-    assert refusal("a\0.png") == ("missing", "embedded null byte")
+    kind, message = refusal("a\0.png")
+    assert kind == "missing"
+    assert "embedded null" in message  # the rest is Python's, which has changed it
     assert refusal(tmp_path) == ("not_a_file", "is a directory, not a regular file")
     with_space, without = f"{path} ", " nowhere.png"
     assert refusal(with_space)[1] == (
