@@ -108,6 +108,16 @@ def mobilenet_weights(tmp_path_factory):
 
 
 @pytest.fixture
+def wide_progress_bars():
+    """Room for long names in scikit-learn's progress bars, whatever the terminal is."""
+    rich = pytest.importorskip("rich", reason="scikit-learn's progress bars are made with rich")
+    # Its console is one for the process, and has the size that it began with.
+    rich.reconfigure(width=200, height=50)
+    yield
+    rich.reconfigure()
+
+
+@pytest.fixture
 def hide_progress_bars(monkeypatch):
     """A function after which no other process finds the sockets of scikit-learn's progress bars."""
     reason = "scikit-learn has callbacks since 1.9, and needs rich for bars"

@@ -230,13 +230,13 @@ def test_searches_of_all_kinds_give_the_scores_of_the_sequential_ones(client, po
 
 # scikit-learn gives workers the filters of this process, in which warnings are errors.
 @pytest.mark.filterwarnings(r"ignore:The callback \w+ failed:UserWarning")
+@pytest.mark.usefixtures("wide_progress_bars")
 def test_workers_report_to_a_progress_bar_and_a_search_goes_on_where_they_cannot(
-    client, hide_progress_bars, capsys, monkeypatch
+    client, hide_progress_bars, capsys
 ):
     import joblib
     from sklearn.callback import ProgressBar
 
-    monkeypatch.setenv("COLUMNS", "200")
     X = np.random.default_rng(0).normal(size=(60, 4))
     search = GridSearchCV(
         FixedThresholdsClassifier(KNeighborsClassifier()),

@@ -179,8 +179,8 @@ def test_ctrl_c_in_a_callback_is_passed_on(tiny_classifier, colour_images):
         tiny_classifier(epochs=2).set_callbacks(Interrupting()).fit(*colour_images)
 
 
+@pytest.mark.usefixtures("wide_progress_bars")
 def test_a_progress_bar_shows_the_epochs(tiny_classifier, colour_images, capsys):
-    pytest.importorskip("rich", reason="scikit-learn's progress bars are made with rich")
     classifier = tiny_classifier(epochs=2)
     classifier.set_callbacks(callback.ProgressBar()).fit(*colour_images)
     assert "TinyClassifier - fit" in capsys.readouterr().out.replace(
@@ -258,10 +258,8 @@ def test_each_training_within_another_estimator_is_a_task(estimator, n_fits, row
 
 
 @pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])
-def test_a_search_with_a_progress_bar_scores_as_without(backend, rows, capsys, monkeypatch):
-    pytest.importorskip("rich", reason="scikit-learn's progress bars are made with rich")
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TERM", "xterm")  # of a "dumb" one, rich takes 80 columns
+@pytest.mark.usefixtures("wide_progress_bars")
+def test_a_search_with_a_progress_bar_scores_as_without(backend, rows, capsys):
     expected = searching(neighbours()).fit(*rows)
     search = searching(neighbours(), n_jobs=None if backend == "sequential" else 2)
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=1))
